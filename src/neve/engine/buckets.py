@@ -1,0 +1,116 @@
+"""Buckets: creating, deleting and telling them things. Every change holds at once everywhere."""
+
+from collections.abc import Callable
+
+from neve.blobs.blobs import Record, unpack_blob
+from neve.catalog.catalog import BucketRow, Transaction
+from neve.clock import now_us
+from neve.engine import records
+from neve.engine.commit import Batch, Command, release_shared
+from neve.engine.manifests import decode_pieces
+from neve.errors import (
+    BucketAlreadyExists,
+    BucketAlreadyOwnedByYou,
+    BucketNotEmpty,
+    NoSuchBucket,
+)
+
+
+class CreateBucket(Command):
+    """Make a bucket with an empty root tree."""
+
+    __slots__ = ("name", "owner", "region")
+
+    def __init__(self, name: str, owner: str, region: str) -> None:
+        self.name = name
+        self.owner = owner
+        self.region = region
+        self.records = []
+
+    def apply(self, txn: Transaction, batch: Batch) -> BucketRow:
+        there = txn.bucket(self.name)
+        if there is not None:
+            if there.owner == self.owner:
+                raise BucketAlreadyOwnedByYou(BucketName=self.name)
+            raise BucketAlreadyExists(BucketName=self.name)
+        tree = txn.create_tree()
+        row = BucketRow(self.name, tree, self.owner, batch.now, self.region, None, b"")
+        txn.put_bucket(row)
+        batch.buckets[self.name] = row
+        batch.buckets_changed = True
+        return row
+
+
+class ChangeBucket(Command):
+    """Replace fields of a bucket's row by what `change` makes of it."""
+
+    __slots__ = ("change", "name")
+
+    def __init__(self, name: str, change: Callable[[BucketRow], BucketRow]) -> None:
+        self.name = name
+        self.change = change
+        self.records = []
+
+    def apply(self, txn: Transaction, batch: Batch) -> BucketRow:
+        there = txn.bucket(self.name)
+        if there is None:
+            raise NoSuchBucket(BucketName=self.name)
+        row = self.change(there)
+        txn.put_bucket(row)
+        batch.buckets[self.name] = row
+        batch.buckets_changed = True
+        return row
+
+
+class DeleteBucket(Command):
+    """Remove an empty bucket; uploads in progress go with it, as on AWS."""
+
+    __slots__ = ("name",)
+    frees = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.records = []
+
+    def apply(self, txn: Transaction, batch: Batch) -> None:
+        there = txn.bucket(self.name)
+        if there is None:
+            raise NoSuchBucket(BucketName=self.name)
+        if txn.scan(there.tree, "", None, 1):
+            raise BucketNotEmpty(BucketName=self.name)
+        while uploads := txn.uploads(there.tree, "", "", "", 1000):
+            for upload in uploads:
+                delete_upload(txn, batch, upload.id)
+        txn.delete_bucket(self.name)
+        txn.delete_tree(there.tree)
+        batch.buckets[self.name] = None
+        batch.buckets_changed = True
+
+
+class TellBucket(Command):
+    """Append the record of a bucket as it now is, for a later rebuild; changes nothing."""
+
+    __slots__ = ()
+
+    def __init__(self, row: BucketRow | None, name: str = "", tree: int = 0) -> None:
+        if row is not None:
+            record = Record(records.BUCKET, now_us(), records.bucket_head(row), b"", 0)
+        else:
+            head = records.encode((name, tree))
+            record = Record(records.BUCKET_GONE, now_us(), head, b"", 0)
+        self.records = [record]
+
+    def apply(self, _txn: Transaction, _batch: Batch) -> None:
+        return None
+
+
+def delete_upload(txn: Transaction, batch: Batch, upload: str) -> None:
+    """Remove an upload; the bytes of its parts become garbage."""
+    after = 0
+    while parts := txn.parts(upload, after, 1000):
+        for part in parts:
+            for piece in decode_pieces(part.pieces):
+                blob = unpack_blob(piece.blob)
+                release_shared(txn, blob.tier, blob.id, batch.now)
+        after = parts[-1].number
+    txn.delete_upload(upload)

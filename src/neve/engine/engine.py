@@ -1,0 +1,520 @@
+"""The engine: catalog and blobs as one store with the rules of S3. It knows no rights, no HTTP.
+
+Reads are synchronous and never wait for the disk; writes return once they are durable. One engine
+per process, used from its event loop's thread.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import msgspec
+
+from neve.blobs.blobs import MANIFEST, SEGMENT, BlobStore, unpack_blob
+from neve.catalog.catalog import BucketRow, Catalog, ObjectRow, PartRow, Reader, UploadRow
+from neve.clock import new_id, now_us
+from neve.engine import buckets
+from neve.engine.commit import Command, Committer
+from neve.engine.conditions import NO_CONDITIONS, Conditions
+from neve.engine.copy import CopyShared
+from neve.engine.delete import DeleteObject, DeleteObjects
+from neve.engine.list import Page, list_page
+from neve.engine.manifests import Part, Piece, encode_pieces
+from neve.engine.read import Body, Leases, ObjectReader, read_span
+from neve.engine.upload import (
+    PART_BYTES_MIN,
+    AbortUpload,
+    CompleteUpload,
+    CreateUpload,
+    PutPart,
+    PutSharedPart,
+    WantedPart,
+    all_parts,
+    choose_parts,
+    completed_before,
+    find_upload,
+    multipart_etag,
+)
+from neve.engine.write import (
+    LARGE_WRITERS_MAX,
+    SMALL_BYTES,
+    AnyWriter,
+    LargeWriter,
+    PutObject,
+    Slots,
+    SmallWriter,
+    Writer,
+    settled,
+)
+from neve.errors import (
+    ConditionalConflict,
+    DomainError,
+    InvalidPart,
+    MalformedPolicy,
+    NoSuchBucket,
+    NoSuchKey,
+    NoSuchUpload,
+    StoreFull,
+)
+from neve.iam.policies import Policy, parse_policy
+from neve.names import check_bucket_name
+
+COMPLETE_TRIES = 5
+
+log = logging.getLogger("neve.engine")
+
+
+class Shared(Protocol):
+    """What the processes of one store tell each other without a lock (`neve.server.shared`)."""
+
+    def bucket_generation(self) -> int: ...
+    def bump_bucket_generation(self) -> None: ...
+    def set_oldest_read(self, at_us: int) -> None: ...
+
+
+class Bucket:
+    """A bucket as requests see it; immutable, replaced when its row changes."""
+
+    __slots__ = (
+        "created_us",
+        "name",
+        "options",
+        "owner",
+        "policy",
+        "policy_document",
+        "region",
+        "tree",
+    )
+
+    def __init__(self, row: BucketRow) -> None:
+        self.name = row.name
+        self.tree = row.tree
+        self.owner = row.owner
+        self.created_us = row.created_us
+        self.region = row.region
+        self.policy_document = row.policy
+        self.policy = stored_policy(row)
+        self.options: dict[str, Any] = msgspec.msgpack.decode(row.options) if row.options else {}
+
+
+def stored_policy(row: BucketRow) -> Policy | None:
+    """The bucket's policy. One that this release cannot read grants nothing to anybody."""
+    if not row.policy:
+        return None
+    try:
+        return parse_policy(row.policy, row.name)
+    except MalformedPolicy as error:
+        log.error("the policy of bucket %s cannot be read and grants nothing: %s", row.name, error)
+        return None
+
+
+class Engine:
+    """See the module; `neve.engine.store.open_engine` builds one on a folder."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        store: BlobStore,
+        shared: Shared,
+        *,
+        durable: bool = True,
+        pool_threads: int = 4,
+        part_bytes_min: int = PART_BYTES_MIN,
+        free_bytes_min: int = 0,
+        on_fatal: Callable[[BaseException], None] = lambda _: None,
+    ) -> None:
+        self.catalog = catalog
+        self.store = store
+        self.durable = durable
+        self.part_bytes_min = part_bytes_min
+        self.free_bytes_min = free_bytes_min
+        self.full = False
+        """Set while the disk has less than `free_bytes_min` left: writes are refused."""
+        self._shared = shared
+        self._reader: Reader = catalog.reader()
+        self._pool = ThreadPoolExecutor(pool_threads, thread_name_prefix="disk")
+        self._leases = Leases(shared.set_oldest_read)
+        self._objects = ObjectReader(store, self._leases)
+        self._slots = Slots(LARGE_WRITERS_MAX)
+        self._buckets: dict[str, Bucket] = {}
+        self._generation = -1
+        self.committer = Committer(
+            catalog,
+            store,
+            durable=durable,
+            on_buckets_changed=shared.bump_bucket_generation,
+            on_fatal=on_fatal,
+        )
+
+    def start(self) -> None:
+        """Begin to take writes; call inside the running event loop."""
+        self.committer.start(asyncio.get_running_loop())
+
+    async def close(self) -> None:
+        """Finish every submitted write and let go of the folder."""
+        await self.committer.close()
+        self._pool.shutdown()
+        self.store.close()
+        self.catalog.close()
+
+    def check_space(self) -> None:
+        """Look at the free space again; called once a second by the owner of the loop."""
+        self.full = self.store.free_bytes() < self.free_bytes_min
+
+    # Buckets.
+
+    def bucket(self, name: str) -> Bucket:
+        """The bucket as of now. Raises: NoSuchBucket."""
+        generation = self._shared.bucket_generation()
+        if generation != self._generation:
+            self._buckets.clear()
+            self._generation = generation
+        found = self._buckets.get(name)
+        if found is None:
+            row = self._reader.bucket(name)
+            if row is None:
+                raise NoSuchBucket(BucketName=name)
+            found = self._buckets[name] = Bucket(row)
+        return found
+
+    def buckets(self) -> list[Bucket]:
+        """All buckets in name order."""
+        return [Bucket(row) for row in self._reader.buckets()]
+
+    async def create_bucket(self, name: str, owner: str, region: str) -> Bucket:
+        """Raises: InvalidBucketName, BucketAlreadyExists, BucketAlreadyOwnedByYou."""
+        check_bucket_name(name)
+        row = await self._write(buckets.CreateBucket(name, owner, region))
+        await self.committer.submit(buckets.TellBucket(row))
+        return Bucket(row)
+
+    async def delete_bucket(self, name: str) -> None:
+        """Raises: NoSuchBucket, BucketNotEmpty."""
+        tree = self.bucket(name).tree
+        await self.committer.submit(buckets.DeleteBucket(name))
+        await self.committer.submit(buckets.TellBucket(None, name, tree))
+
+    async def set_bucket_policy(self, name: str, document: bytes | None) -> None:
+        """Put or (None) remove the policy, which was parsed before. Raises: NoSuchBucket."""
+        await self._change_bucket(name, lambda row: row._replace(policy=document))
+
+    async def set_bucket_option(self, name: str, option: str, value: Any) -> None:
+        """Set a switch of the bucket; None removes it. Raises: NoSuchBucket."""
+
+        def change(row: BucketRow) -> BucketRow:
+            options = msgspec.msgpack.decode(row.options) if row.options else {}
+            options[option] = value
+            options = {key: kept for key, kept in options.items() if kept is not None}
+            packed = msgspec.msgpack.encode(options) if options else b""
+            return row._replace(options=packed)
+
+        await self._change_bucket(name, change)
+
+    async def _change_bucket(self, name: str, change: Callable[[BucketRow], BucketRow]) -> None:
+        row = await self._write(buckets.ChangeBucket(name, change))
+        await self.committer.submit(buckets.TellBucket(row))
+
+    def usage(self, bucket: Bucket) -> tuple[int, int]:
+        """(objects, bytes), exact."""
+        return self._reader.usage(bucket.tree)
+
+    # Objects.
+
+    def head(self, bucket: Bucket, key: str) -> ObjectRow:
+        """Raises: NoSuchKey."""
+        row = self._reader.object(bucket.tree, key)
+        if row is None:
+            raise NoSuchKey(Key=key)
+        return row
+
+    def read(self, row: ObjectRow, start: int, stop: int) -> Body:
+        """Bytes [start, stop) of the object, in hand or as spans to send. Raises: BlobMissing."""
+        return self._objects.read(self._reader, row, start, stop)
+
+    def parts_of(self, row: ObjectRow) -> list[Part] | None:
+        """The parts of a multipart object; None for others."""
+        if not row.blob:
+            return None
+        blob = unpack_blob(row.blob)
+        if blob.tier != MANIFEST:
+            return None
+        return self._objects.manifest(self._reader, blob.id).parts
+
+    def list_objects(
+        self, bucket: Bucket, prefix: str, delimiter: str, after: str, limit: int
+    ) -> Page:
+        return list_page(self._reader, bucket.tree, prefix, delimiter, after, limit)
+
+    def small(self, data: bytes) -> Writer:
+        """A writer around a whole body in memory."""
+        if len(data) < SMALL_BYTES:
+            return SmallWriter(data)
+        writer = self.writer(len(data))
+        writer.feed(memoryview(data))
+        return writer
+
+    def writer(self, size: int | None) -> Writer:
+        """A sink for a body of `size` bytes, None when that is not known. Raises: StoreFull."""
+        self._check_room()
+        if size is None:
+            return AnyWriter(self.store, self._pool, self._slots, durable=self.durable)
+        if size < SMALL_BYTES:
+            return SmallWriter()
+        return LargeWriter(self.store, self._pool, self._slots, durable=self.durable)
+
+    async def put_object(
+        self,
+        bucket: Bucket,
+        key: str,
+        writer: Writer,
+        *,
+        etag: str,
+        meta: bytes,
+        checksum: str | None,
+        conditions: Conditions = NO_CONDITIONS,
+    ) -> ObjectRow:
+        """Publish a closed writer's bytes. Raises: NoSuchBucket, PreconditionFailed, StoreFull."""
+        target = settled(writer)
+        command = PutObject(bucket.name, bucket.tree, key, target, etag, meta, checksum, conditions)
+        row: ObjectRow = await self._publish(command, target)
+        return row
+
+    async def delete_object(
+        self, bucket: Bucket, key: str, conditions: Conditions = NO_CONDITIONS
+    ) -> bool:
+        """Whether there was an object. Raises: PreconditionFailed."""
+        existed: bool = await self.committer.submit(
+            DeleteObject(bucket.name, bucket.tree, key, conditions)
+        )
+        return existed
+
+    async def delete_objects(
+        self, bucket: Bucket, keys: list[tuple[str, Conditions]]
+    ) -> list[DomainError | None]:
+        """Delete many in one transaction; per key None or why not."""
+        results: list[DomainError | None] = await self.committer.submit(
+            DeleteObjects(bucket.name, bucket.tree, keys)
+        )
+        return results
+
+    async def copy_object(
+        self,
+        source: ObjectRow,
+        bucket: Bucket,
+        key: str,
+        *,
+        meta: bytes,
+        checksum: str | None,
+        conditions: Conditions = NO_CONDITIONS,
+    ) -> ObjectRow:
+        """Publish the bytes of `source` at another key.
+
+        Raises: NoSuchKey or ConditionalConflict when `source` changed meanwhile.
+        """
+        tier = unpack_blob(source.blob).tier if source.blob else SEGMENT
+        if tier == SEGMENT:
+            data = await self._in_pool(self._read_whole, source)
+            return await self.put_object(
+                bucket,
+                key,
+                SmallWriter(data),
+                etag=source.etag,
+                meta=meta,
+                checksum=checksum,
+                conditions=conditions,
+            )
+        manifest = None
+        if tier == MANIFEST:
+            manifest = self._reader.manifest(unpack_blob(source.blob).id)
+        command = CopyShared(
+            source, bucket.name, bucket.tree, key, meta, checksum, conditions, manifest
+        )
+        row: ObjectRow = await self._write(command)
+        return row
+
+    # Multipart uploads.
+
+    async def create_upload(
+        self, bucket: Bucket, key: str, owner: str, meta: bytes, checksum: str | None
+    ) -> str:
+        """Open an upload and return its id."""
+        row = UploadRow(new_id(), bucket.tree, key, now_us(), owner, meta, checksum)
+        await self._write(CreateUpload(bucket.name, row))
+        return row.id
+
+    def upload(self, bucket: Bucket, key: str, id: str) -> UploadRow:
+        """Raises: NoSuchUpload."""
+        return find_upload(self._reader, bucket.tree, key, id)
+
+    async def put_part(
+        self,
+        bucket: Bucket,
+        key: str,
+        upload_id: str,
+        number: int,
+        writer: Writer,
+        *,
+        etag: str,
+        checksum: str | None,
+    ) -> PartRow:
+        """Add a closed writer's bytes as a part. Raises: NoSuchUpload."""
+        target = settled(writer)
+        if isinstance(target, SmallWriter):
+            target = await self._as_file(target)
+        assert target.blob is not None
+        pieces = [Piece(target.blob.pack(), 0, target.size)] if target.size else []
+        row = PartRow(
+            upload_id, number, target.size, etag, now_us(), checksum, encode_pieces(pieces)
+        )
+        part: PartRow = await self._publish(PutPart(bucket.tree, key, row, False), target)
+        if not target.size:
+            target.abort()
+        return part
+
+    async def copy_part(
+        self,
+        bucket: Bucket,
+        key: str,
+        upload_id: str,
+        number: int,
+        source: ObjectRow,
+        start: int,
+        stop: int,
+        *,
+        checksum: str | None = None,
+    ) -> PartRow:
+        """Add bytes [start, stop) of an object as a part; bytes in files are shared, not copied."""
+        pieces = self._objects.pieces(self._reader, source, start, stop)
+        if pieces and unpack_blob(pieces[0].blob).tier == SEGMENT:
+            data = (await self._in_pool(self._read_whole, source))[start:stop]
+            etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
+            writer = SmallWriter(data)
+            return await self.put_part(
+                bucket, key, upload_id, number, writer, etag=etag, checksum=checksum
+            )
+        lease = self._leases.take()
+        try:
+            etag = await self._in_pool(self._md5_of, pieces)
+        finally:
+            lease.end()
+        packed = encode_pieces(pieces)
+        row = PartRow(upload_id, number, stop - start, etag, now_us(), checksum, packed)
+        command = PutSharedPart(bucket.tree, key, row, source)
+        part: PartRow = await self._write(command)
+        return part
+
+    def list_parts(self, upload_id: str, after: int, limit: int) -> tuple[list[PartRow], bool]:
+        """Parts with a number over `after`, and whether there are more."""
+        if limit <= 0:
+            return [], False
+        parts = self._reader.parts(upload_id, after, limit + 1)
+        return parts[:limit], len(parts) > limit
+
+    def list_uploads(
+        self, bucket: Bucket, prefix: str, key_after: str, id_after: str, limit: int
+    ) -> list[UploadRow]:
+        return self._reader.uploads(bucket.tree, prefix, key_after, id_after, limit)
+
+    async def complete_upload(
+        self,
+        bucket: Bucket,
+        key: str,
+        upload_id: str,
+        wanted: list[tuple[int, str, str | None]],
+        *,
+        checksum: str | None = None,
+        conditions: Conditions = NO_CONDITIONS,
+    ) -> ObjectRow:
+        """Publish the wanted parts as one object; asked again, answer the same.
+
+        Raises: NoSuchUpload, InvalidPart, InvalidPartOrder, EntityTooSmall, PreconditionFailed.
+        """
+        want = [WantedPart(*part) for part in wanted]
+        if not want:
+            raise InvalidPart(UploadId=upload_id)
+        for attempt in range(COMPLETE_TRIES):
+            try:
+                row = self.upload(bucket, key, upload_id)
+            except NoSuchUpload:
+                return self._completed_before(bucket, key, upload_id, want)
+            there = all_parts(self._reader, upload_id)
+            used, unused = choose_parts(there, want, upload_id, self.part_bytes_min)
+            etag = multipart_etag(used)
+            command = CompleteUpload(bucket.name, row, used, unused, etag, checksum, conditions)
+            try:
+                done: ObjectRow = await self._write(command)
+                return done
+            except ConditionalConflict:
+                if attempt == COMPLETE_TRIES - 1:
+                    raise
+            except NoSuchUpload:
+                continue
+        raise ConditionalConflict()
+
+    def _completed_before(
+        self, bucket: Bucket, key: str, upload_id: str, want: list[WantedPart]
+    ) -> ObjectRow:
+        row = self._reader.object(bucket.tree, key)
+        parts = [PartRow(upload_id, w.number, 0, w.etag, 0, None, b"") for w in want]
+        try:
+            etag = multipart_etag(parts)
+        except ValueError:
+            etag = ""
+        if row is None or not completed_before(self._reader, row, upload_id, etag):
+            raise NoSuchUpload(UploadId=upload_id)
+        return row
+
+    async def abort_upload(self, bucket: Bucket, key: str, upload_id: str) -> None:
+        """Raises: NoSuchUpload."""
+        await self.committer.submit(AbortUpload(bucket.tree, key, upload_id))
+
+    # Inner workings.
+
+    async def _write(self, command: Command) -> Any:
+        """Submit a command that needs room."""
+        self._check_room()
+        return await self.committer.submit(command)
+
+    def _check_room(self) -> None:
+        if self.full:
+            raise StoreFull("the disk has less free space than the store keeps in reserve")
+
+    async def _publish(self, command: Command, writer: SmallWriter | LargeWriter) -> Any:
+        """Submit, and give the bytes up when the command is refused."""
+        try:
+            return await self._write(command)
+        except (DomainError, StoreFull):
+            writer.abort()
+            raise
+
+    async def _in_pool(self, call: Callable[..., Any], *args: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, call, *args)
+
+    async def _as_file(self, writer: SmallWriter) -> LargeWriter:
+        large = LargeWriter(self.store, self._pool, self._slots, durable=self.durable)
+        large.feed(memoryview(writer.data))
+        await large.close()
+        return large
+
+    def _read_whole(self, row: ObjectRow) -> bytes:
+        if not row.blob:
+            return b""
+        blob = unpack_blob(row.blob)
+        return self._read_span(blob.pack(), 0, row.size)
+
+    def _read_span(self, packed: bytes, start: int, stop: int) -> bytes:
+        return read_span(self.store.span(unpack_blob(packed), start, stop))
+
+    def _md5_of(self, pieces: list[Piece]) -> str:
+        digest = hashlib.md5(usedforsecurity=False)
+        for piece in pieces:
+            at, end = piece.start, piece.start + piece.length
+            while at < end:
+                data = self._read_span(piece.blob, at, min(at + (1 << 20), end))
+                digest.update(data)
+                at += len(data)
+        return digest.hexdigest()

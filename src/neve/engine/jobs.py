@@ -1,0 +1,68 @@
+"""The periodic work of a store, run by the steward; each job is short, bounded and repeatable."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from neve.engine.engine import Engine
+from neve.engine.reclaim import GRACE_S, Reclaimer
+from neve.engine.scrub import Scrubber
+
+UPLOAD_DAYS_MAX = 7.0
+SCRUB_SLICE_BYTES = 8 << 20
+
+
+class Job(NamedTuple):
+    """Something to do every `period_s` seconds, in a thread of its own process."""
+
+    name: str
+    period_s: float
+    run: Callable[[], Any]
+
+
+class Jobs:
+    """Builds the jobs on the catalog and blobs of the steward's engine.
+
+    All jobs of a store must run in one thread: they share the engine's commit side, which the
+    steward does not use otherwise.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        oldest_read_us: Callable[[], int | None],
+        grace_s: float = GRACE_S,
+        scrub_bytes_per_s: int = SCRUB_SLICE_BYTES,
+        upload_days_max: float = UPLOAD_DAYS_MAX,
+    ) -> None:
+        self.engine = engine
+        self.reclaimer = Reclaimer(
+            engine.catalog,
+            engine.store,
+            oldest_read_us=lambda: oldest_read_us() or 0,
+            grace_s=grace_s,
+        )
+        self.scrubber = Scrubber(engine.catalog, engine.store)
+        self._scrub_bytes = scrub_bytes_per_s
+        self._upload_days = upload_days_max
+
+    def all(self) -> list[Job]:
+        reclaimer = self.reclaimer
+        return [
+            Job("checkpoint", 1.0, self._checkpoint),
+            Job("collect", 1.0, reclaimer.collect),
+            Job("compact", 10.0, reclaimer.compact),
+            Job("sweep-files", 30.0, reclaimer.sweep_files),
+            Job("abort-uploads", 3600.0, self._abort_uploads),
+            Job("scrub", 1.0, self._scrub),
+        ]
+
+    def _checkpoint(self) -> dict[str, int]:
+        self.reclaimer.trim_redo()
+        return self.engine.catalog.checkpoint()
+
+    def _abort_uploads(self) -> int:
+        return self.reclaimer.abort_uploads(self._upload_days * 86_400)
+
+    def _scrub(self) -> bool:
+        return self.scrubber.slice(self._scrub_bytes)

@@ -1,0 +1,281 @@
+"""Rebuild: make a new catalog from the segments alone, when the old one is lost or damaged.
+
+Every object leaves a self-describing record in a segment (`neve.engine.records`); of several for
+one key the highest seq holds. What cannot come back: uploads in progress, and settings that no
+record tells. The old catalog, if any, is kept aside.
+"""
+
+import logging
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from neve.blobs.blobs import FILE, MANIFEST, SEGMENT, Blob, BlobStore, Record, unpack_blob
+from neve.blobs.files import epoch_of
+from neve.catalog.catalog import EMPTY_SEQ_MIN, BucketRow, Catalog, ObjectRow, SegmentRow, Transaction
+from neve.clock import now_us
+from neve.engine import records
+from neve.engine.backup import Progress, silent
+from neve.engine.manifests import blobs_of, decode_manifest
+from neve.engine.recover import EPOCH, SWEEP_BEFORE
+from neve.engine.store import CATALOG, open_blobs, open_catalog
+from neve.errors import StoreFault
+
+GROUP = 2000
+
+log = logging.getLogger("neve.engine")
+
+
+class Rebuilt(NamedTuple):
+    """What a rebuild found."""
+
+    segments: int
+    buckets: int
+    objects: int
+    bytes: int
+    damaged: list[str]
+    """`bucket/key: why` of objects whose newest record is there but whose bytes are not whole."""
+
+
+class Rebuilder:
+    """Fills an empty catalog from the segments of a store."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        store: BlobStore,
+        progress: Progress = silent,
+    ) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._ids = sorted(store.segments())
+        self._progress = progress
+        self._deleted: dict[tuple[int, str], int] = {}
+        self._buckets: dict[str, tuple[int, BucketRow | None]] = {}
+        self._seq_min: dict[int, int] = {}
+        self._sizes: dict[int, int] = {}
+        self._damaged: list[tuple[int, str, str]] = []
+
+    def run(self) -> Rebuilt:
+        """Scan all segments twice: first deletions and buckets, then objects."""
+        total = 2 * len(self._ids)
+        for index, id in enumerate(self._ids):
+            self._first_pass(id)
+            self._progress(index + 1, total)
+        for index, id in enumerate(self._ids):
+            self._second_pass(id)
+            self._progress(len(self._ids) + index + 1, total)
+        return self._finish()
+
+    def _first_pass(self, id: int) -> None:
+        end = 0
+        for start, offset, record, length, _ in self._store.scan_segment(id):
+            end = max(end, offset + length, start)
+            if record.kind == records.VOID:
+                continue
+            self._seq_min[id] = min(self._seq_min.get(id, record.seq), record.seq)
+            fields = records.parse_head(record.head)
+            if record.kind == records.DELETE:
+                place = (fields[0], fields[1])
+                self._deleted[place] = max(self._deleted.get(place, 0), record.seq)
+            elif record.kind == records.BUCKET:
+                self._bucket(fields[0], record.seq, BucketRow._make(fields))
+            elif record.kind == records.BUCKET_GONE:
+                self._bucket(fields[0], record.seq, None)
+        self._sizes[id] = end
+
+    def _bucket(self, name: str, seq: int, row: BucketRow | None) -> None:
+        if seq > self._buckets.get(name, (0, None))[0]:
+            self._buckets[name] = (seq, row)
+
+    def _second_pass(self, id: int) -> None:
+        group: list[tuple[Record, int, int, bool]] = []
+        for _, offset, record, length, intact in self._store.scan_segment(id):
+            if record.kind in (records.OBJECT, records.OBJECT_AT):
+                group.append((record, offset, length, intact))
+                if len(group) >= GROUP:
+                    self._put(id, group)
+                    group = []
+        self._put(id, group)
+
+    def _put(self, id: int, group: list[tuple[Record, int, int, bool]]) -> None:
+        def put(txn: Transaction) -> None:
+            for record, offset, length, intact in group:
+                self._put_one(txn, id, record, offset, length, intact)
+
+        self._change(put)
+
+    def _put_one(
+        self, txn: Transaction, id: int, record: Record, offset: int, length: int, intact: bool
+    ) -> None:
+        fields = records.parse_head(record.head)
+        tree, key, etag, mtime_us, meta, checksum = fields[:6]
+        if self._deleted.get((tree, key), 0) >= record.seq:
+            return
+        old = txn.object(tree, key)
+        if old is not None and old.seq >= record.seq:
+            return
+        if record.kind == records.OBJECT:
+            size = length
+            blob = Blob(SEGMENT, id, offset, length, record.digest).pack() if length else b""
+            if not intact:
+                self._damaged.append((tree, key, "its bytes do not match their digest"))
+        else:
+            size, blob, manifest = fields[6:9]
+            if manifest is not None:
+                number = txn.put_manifest(manifest)
+                blob = Blob(MANIFEST, number, 0, size, 0).pack()
+        row = ObjectRow(tree, key, record.seq, size, etag, mtime_us, meta, checksum, blob)
+        txn.put_object(row)
+
+    def _finish(self) -> Rebuilt:
+        trees = self._restore_trees()
+        objects = size = 0
+        usage: list[tuple[int, int, int]] = []
+        segment_live: dict[int, int] = {}
+        owners: dict[tuple[int, int], int] = {}
+        used_manifests: set[int] = set()
+        for tree in trees:
+            count, total = self._count(tree, segment_live, owners, used_manifests)
+            objects += count
+            size += total
+            usage.append((tree, count, total))
+
+        def put_usage(txn: Transaction) -> None:
+            for counted in usage:
+                txn.add_usage(*counted)
+
+        self._change(put_usage)
+        self._change(lambda txn: self._put_rest(txn, segment_live, owners, used_manifests))
+        self._catalog.sync()
+        names = {row.tree: row.name for row in self._catalog.reader().buckets()}
+        damaged = [f"{names.get(tree, tree)}/{key}: {why}" for tree, key, why in self._damaged]
+        return Rebuilt(len(self._ids), len(names), objects, size, damaged)
+
+    def _restore_trees(self) -> list[int]:
+        """Buckets as last told; a tree whose bucket no record tells gets one named after it."""
+        rows = [row for _, row in self._buckets.values() if row is not None]
+        known = {row.tree for row in rows}
+        rows += [
+            BucketRow(f"recovered-{tree}", tree, "", now_us(), "us-east-1", None, b"")
+            for tree in self._catalog.reader().object_trees()
+            if tree not in known
+        ]
+
+        def put(txn: Transaction) -> None:
+            for row in rows:
+                txn.create_tree(row.tree)
+                txn.put_bucket(row)
+
+        self._change(put)
+        return sorted(row.tree for row in rows)
+
+    def _count(
+        self,
+        tree: int,
+        segment_live: dict[int, int],
+        owners: dict[tuple[int, int], int],
+        used_manifests: set[int],
+    ) -> tuple[int, int]:
+        reader = self._catalog.reader()
+        count = total = 0
+        start = ""
+        while rows := reader.objects(tree, start, GROUP):
+            for row in rows:
+                count += 1
+                total += row.size
+                if not row.blob:
+                    continue
+                blob = unpack_blob(row.blob)
+                if blob.tier == SEGMENT:
+                    segment_live[blob.id] = segment_live.get(blob.id, 0) + blob.length
+                    continue
+                owners[blob.tier, blob.id] = owners.get((blob.tier, blob.id), 0) + 1
+                files = [blob]
+                if blob.tier == MANIFEST:
+                    used_manifests.add(blob.id)
+                    stored = reader.manifest(blob.id)
+                    files = blobs_of(decode_manifest(stored)) if stored else []
+                    for file in files:
+                        place = (file.tier, file.id)
+                        owners[place] = owners.get(place, 0) + 1
+                self._check_files(row, files)
+            start = rows[-1].key + "\0"
+        return count, total
+
+    def _check_files(self, row: ObjectRow, files: list[Blob]) -> None:
+        for file in files:
+            try:
+                self._store.span(file, 0, file.length).release()
+            except StoreFault as error:
+                self._damaged.append((row.tree, row.key, str(error)))
+
+    def _put_rest(
+        self,
+        txn: Transaction,
+        segment_live: dict[int, int],
+        owners: dict[tuple[int, int], int],
+        used_manifests: set[int],
+    ) -> None:
+        now = now_us()
+        for id in self._ids:
+            txn.put_segment(
+                SegmentRow(
+                    id,
+                    True,
+                    self._sizes.get(id, 0),
+                    segment_live.get(id, 0),
+                    now,
+                    self._seq_min.get(id, EMPTY_SEQ_MIN),
+                )
+            )
+        for (tier, id), count in owners.items():
+            if count > 1:
+                txn.add_reference(tier, id, count - 1)
+        for id, _ in txn.manifests(0, 1 << 40):
+            if id not in used_manifests:
+                txn.delete_manifest(id)
+        epoch = max((epoch_of(id) for tier, id in owners if tier == FILE), default=0)
+        txn.put_setting(EPOCH, str(epoch + 1).encode())
+        txn.put_setting(SWEEP_BEFORE, str(epoch + 2).encode())
+
+    def _change(self, command: Callable[[Transaction], Any]) -> None:
+        result = self._catalog.transact([command])[0]
+        if isinstance(result, Exception):
+            raise result
+
+
+def rebuild(folder: str, progress: Progress = silent) -> Rebuilt:
+    """Make a new catalog for the store in `folder`, which nobody may be serving.
+
+    The old catalog is renamed to `catalog.db.lost-<time>`. When this fails half-way the new one is
+    removed, so that it can be run again. Raises: StoreRefused, StoreFault.
+    """
+    path = os.path.join(folder, CATALOG)
+    move_aside(path)
+    catalog = open_catalog(folder, create=True)
+    done = False
+    try:
+        store = open_blobs(folder, catalog, epoch=0)
+        result = Rebuilder(catalog, store, progress).run()
+        store.close()
+        done = True
+        return result
+    finally:
+        catalog.close()
+        if not done:
+            remove_catalog(path)
+
+
+def move_aside(path: str) -> None:
+    """Rename a catalog and its log out of the way."""
+    aside = f"{path}.lost-{now_us()}"
+    for suffix in ("", "-wal", "-shm"):
+        if os.path.exists(path + suffix):
+            os.rename(path + suffix, aside + suffix)
+
+
+def remove_catalog(path: str) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        if os.path.exists(path + suffix):
+            os.unlink(path + suffix)

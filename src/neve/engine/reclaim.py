@@ -1,0 +1,293 @@
+"""Giving space back: files without owners, segments with few live records, forgotten uploads.
+
+Nothing is freed that a reader may still have to open: garbage waits `GRACE_S`, and longer while a
+long read or a backup is older than it. Deleting a record twice, or after a crash in between, is
+harmless: rows are removed only after the bytes are gone.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from neve.blobs.blobs import FILE, MANIFEST, SEGMENT, Blob, BlobStore, Record, unpack_blob
+from neve.catalog.catalog import Catalog, Reader, SegmentRow, Transaction
+from neve.clock import now_us
+from neve.engine import records
+from neve.engine.buckets import delete_upload
+from neve.engine.commit import Batch, release_shared
+from neve.engine.manifests import blobs_of, decode_manifest, decode_pieces
+from neve.engine.read import read_span
+from neve.engine.recover import SWEEP_BEFORE
+from neve.engine.write import digest_of
+from neve.errors import BlobCorrupt
+
+GRACE_S = 5.0
+GARBAGE_PER_RUN = 2000
+COMPACT_GROUP_BYTES = 4 << 20
+SEGMENT_BYTES = 64 << 20
+SCAN_AGAIN_S = 3600.0
+HOLD = "hold/"
+
+log = logging.getLogger("neve.engine")
+
+
+def change(catalog: Catalog, command: Callable[[Transaction], Any]) -> Any:
+    """Run one command, durable. Raises: what the command raised."""
+    result = catalog.transact([command])[0]
+    if isinstance(result, Exception):
+        raise result
+    catalog.sync()
+    return result
+
+
+def held(reader: Reader, now: int) -> bool:
+    """Whether a backup asks that nothing be freed (holds carry the time they end)."""
+    return any(int(until) > now for _, until in reader.settings(HOLD))
+
+
+class Reclaimer:
+    """Frees space in one process of the store (the steward)."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        store: BlobStore,
+        *,
+        oldest_read_us: Callable[[], int],
+        grace_s: float = GRACE_S,
+    ) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._reader = catalog.reader()
+        self._oldest_read_us = oldest_read_us
+        self._grace_us = int(grace_s * 1e6)
+        self._looked: dict[int, int] = {}
+        self.files_freed = self.segments_freed = self.bytes_moved = 0
+
+    def trim_redo(self) -> int:
+        """Sync the segments that redo rows stand for, then forget the rows."""
+        redo = self._reader.redo_segments()
+        if redo is None:
+            return 0
+        upto, segments = redo
+        for segment in segments:
+            self._store.sync_segment(segment)
+        change(self._catalog, lambda txn: txn.delete_redo(upto))
+        return len(segments)
+
+    def collect(self) -> int:
+        """Free garbage that nobody can still be reading; the number of things freed."""
+        now = now_us()
+        if held(self._reader, now):
+            return 0
+        before = now - self._grace_us
+        oldest = self._oldest_read_us()
+        if oldest:
+            before = min(before, oldest)
+        rows = self._reader.garbage(before, GARBAGE_PER_RUN)
+        for row in rows:
+            if row.tier == FILE:
+                self._store.delete_file(row.blob)
+            elif row.tier == SEGMENT:
+                self._store.delete_segment(row.blob)
+
+        def forget(txn: Transaction) -> None:
+            for row in rows:
+                if row.tier == MANIFEST:
+                    release_manifest(txn, row.blob, now)
+            txn.delete_garbage([row.id for row in rows])
+
+        if rows:
+            change(self._catalog, forget)
+            self.files_freed += sum(row.tier == FILE for row in rows)
+            self.segments_freed += sum(row.tier == SEGMENT for row in rows)
+        return len(rows)
+
+    def compact(self) -> int:
+        """Empty the sealed segments that are mostly dead; the number of segments given up."""
+        now = now_us()
+        if held(self._reader, now):
+            return 0
+        rows = self._reader.segments()
+        self._looked = {row.id: self._looked[row.id] for row in rows if row.id in self._looked}
+        done = 0
+        for row in rows:
+            if row.sealed and self._worth(row, now):
+                done += self._empty(row, rows)
+        return done
+
+    def _worth(self, row: SegmentRow, now: int) -> bool:
+        if row.live * 2 > row.size:
+            return False
+        return now - self._looked.get(row.id, 0) > SCAN_AGAIN_S * 1e6
+
+    def _empty(self, row: SegmentRow, rows: list[SegmentRow]) -> int:
+        """Move what is still needed out of a segment; give it up unless most of it is needed."""
+        oldest = min((r.seq_min for r in rows if r.id != row.id and r.size), default=None)
+        try:
+            needed = list(self._needed(row, oldest))
+        except CorruptSegment:
+            self._looked[row.id] = now_us()
+            return 0
+        if row.live == 0 or sum(n.length for n in needed) * 2 <= row.size:
+            group: list[Needed] = []
+            size = 0
+            for need in needed:
+                group.append(need)
+                size += need.length
+                if size >= COMPACT_GROUP_BYTES:
+                    self._move(row.id, group)
+                    group, size = [], 0
+            if group:
+                self._move(row.id, group)
+
+            def give_up(txn: Transaction) -> None:
+                txn.delete_segment(row.id)
+                txn.add_garbage(SEGMENT, row.id, now_us())
+
+            change(self._catalog, give_up)
+            self._looked.pop(row.id, None)
+            return 1
+        self._looked[row.id] = now_us()
+        return 0
+
+    def _needed(self, row: SegmentRow, oldest: int | None) -> Any:
+        for start, offset, record, length, intact in self._store.scan_segment(row.id):
+            if record.kind == records.VOID:
+                continue
+            fields = records.parse_head(record.head)
+            if record.kind == records.OBJECT:
+                current = self._reader.object(fields[0], fields[1])
+                if current is None or current.seq != record.seq:
+                    continue
+                if length:
+                    blob = unpack_blob(current.blob)
+                    if (blob.tier, blob.id, blob.offset) != (SEGMENT, row.id, offset):
+                        continue
+                    if not intact:
+                        log.error("corrupt record of %r left in segment %d", fields[1], row.id)
+                        raise CorruptSegment(row.id)
+                yield Needed(record, start, offset, length, fields[0], fields[1])
+            elif record.kind == records.OBJECT_AT:
+                current = self._reader.object(fields[0], fields[1])
+                if current is not None and current.seq == record.seq:
+                    yield Needed(record, start, offset, 0, fields[0], fields[1])
+            elif record.kind == records.DELETE:
+                current = self._reader.object(fields[0], fields[1])
+                newer = current is not None and current.seq > record.seq
+                if not newer and oldest is not None and oldest < record.seq:
+                    yield Needed(record, start, offset, 0, fields[0], fields[1])
+            else:
+                yield Needed(record, start, offset, 0, 0, "")
+
+    def _move(self, segment: int, group: "list[Needed]") -> None:
+        """Append the records again, sync, and point the rows at the new place."""
+        moved = []
+        for need in group:
+            data = self._bytes_of(segment, need) if need.length else b""
+            moved.append(need.record._replace(data=data))
+        append = self._store.append(moved, 0)
+        self._store.sync_segment(append.segment)
+
+        def point(txn: Transaction) -> None:
+            live = 0
+            for need, offset in zip(group, append.offsets, strict=True):
+                if not need.length:
+                    continue
+                digest = need.record.digest
+                old = Blob(SEGMENT, segment, need.offset, need.length, digest)
+                new = Blob(SEGMENT, append.segment, offset, need.length, digest)
+                if txn.replace_blob(need.tree, need.key, old.pack(), new.pack()):
+                    live += need.length
+            txn.add_segment(segment, 0, -live)
+            seq_min = min(need.record.seq for need in group)
+            txn.add_segment(append.segment, append.length, live, seq_min)
+
+        change(self._catalog, point)
+        self.bytes_moved += append.length
+
+    def _bytes_of(self, segment: int, need: "Needed") -> bytes:
+        blob = Blob(SEGMENT, segment, need.offset, need.length, need.record.digest)
+        data = read_span(self._store.span(blob, 0, need.length))
+        if digest_of(data) != need.record.digest:
+            raise BlobCorrupt(f"record of {need.key!r} in segment {segment}")
+        return data
+
+    def sweep_files(self) -> int:
+        """After a crash: remove files of earlier runs that no row refers to."""
+        before = self._reader.setting(SWEEP_BEFORE)
+        if before is None or held(self._reader, now_us()):
+            return 0
+        there = set(self._store.files(int(before)))
+        if there:
+            with self._reader.snapshot():
+                there -= set(referenced_files(self._reader))
+        for id in there:
+            self._store.delete_file(id)
+        change(self._catalog, lambda txn: txn.put_setting(SWEEP_BEFORE, None))
+        self.files_freed += len(there)
+        if there:
+            log.info("removed %d files that an interrupted write had left", len(there))
+        return len(there)
+
+    def abort_uploads(self, older_than_s: float) -> int:
+        """Abort uploads that were begun longer ago than this."""
+        limit = now_us() - int(older_than_s * 1e6)
+        old = [
+            row for row in self._reader.uploads(None, "", "", "", 10_000) if row.created_us < limit
+        ]
+
+        def abort(txn: Transaction) -> None:
+            batch = Batch(self._store)
+            for row in old:
+                if txn.upload(row.id) is not None:
+                    delete_upload(txn, batch, row.id)
+
+        if old:
+            change(self._catalog, abort)
+        return len(old)
+
+
+class Needed(NamedTuple):
+    """A record of a segment that must outlive it."""
+
+    record: Record
+    start: int
+    offset: int
+    length: int
+    tree: int
+    key: str
+
+
+class CorruptSegment(Exception):
+    """A live record of the segment does not match its digest: it is left where it is."""
+
+
+def release_manifest(txn: Transaction, id: int, now: int) -> None:
+    """Forget a manifest and take one owner off each of its blobs."""
+    stored = txn.manifest(id)
+    if stored is None:
+        return
+    for blob in blobs_of(decode_manifest(stored)):
+        release_shared(txn, blob.tier, blob.id, now)
+    txn.delete_manifest(id)
+
+
+def referenced_files(reader: Reader) -> Any:
+    """Ids of all files that rows refer to: objects, manifests, parts and garbage."""
+    for tree in reader.trees():
+        start = ""
+        while rows := reader.objects(tree, start, 5000):
+            for row in rows:
+                if row.blob and row.blob[0] == FILE:
+                    yield unpack_blob(row.blob).id
+            start = rows[-1].key + "\0"
+    at = 0
+    while manifests := reader.manifests(at, 100):
+        for id, stored in manifests:
+            yield from (b.id for b in blobs_of(decode_manifest(stored)) if b.tier == FILE)
+            at = id + 1
+    for upload in reader.uploads(None, "", "", "", 1 << 40):
+        for part in reader.parts(upload.id, 0, 10_001):
+            yield from (unpack_blob(piece.blob).id for piece in decode_pieces(part.pieces))
+    yield from (row.blob for row in reader.garbage(1 << 62, 1 << 40) if row.tier == FILE)

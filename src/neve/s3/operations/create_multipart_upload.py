@@ -1,0 +1,34 @@
+"""CreateMultipartUpload: begins an object that comes in parts.
+
+Supported: what PutObject keeps of an object, x-amz-checksum-algorithm, x-amz-checksum-type.
+Refused: as PutObject. Ignored: x-amz-request-payer.
+"""
+
+from neve.s3.call import Call
+from neve.s3.checksums import parse_upload
+from neve.s3.metadata import pack, read_metadata
+from neve.s3.response import Headers, Response, xml_response
+from neve.s3.xml import escape
+
+
+async def create_multipart_upload(call: Call) -> Response:
+    """Begin an upload in parts."""
+    meta = pack(read_metadata(call.headers))
+    asked = parse_upload(call.headers)
+    checksum = None
+    headers: Headers = []
+    if asked is not None:
+        algorithm, type_ = asked
+        checksum = f"{algorithm.name};{type_}"
+        headers = [
+            (b"x-amz-checksum-algorithm", algorithm.label.encode()),
+            (b"x-amz-checksum-type", type_.encode()),
+        ]
+    upload = await call.engine.create_upload(
+        call.bucket, call.key, call.caller.canonical_id, meta, checksum
+    )
+    inner = (
+        f"<Bucket>{call.bucket.name}</Bucket><Key>{escape(call.key)}</Key>"
+        f"<UploadId>{upload}</UploadId>"
+    )
+    return xml_response("InitiateMultipartUploadResult", inner, headers)

@@ -1,0 +1,104 @@
+"""DeleteObjects: removes up to 1,000 keys in one transaction; each succeeds or is refused alone.
+
+Supported: Quiet; per key VersionId=null, ETag, Size, LastModifiedTime. A digest of the document
+(Content-MD5, x-amz-checksum-* or x-amz-content-sha256) is required. Ignored: x-amz-mfa,
+x-amz-bypass-governance-retention, x-amz-request-payer.
+"""
+
+from neve.engine.conditions import NO_CONDITIONS, Conditions
+from neve.errors import DomainError, NoSuchKey
+from neve.names import parse_key
+from neve.s3.call import Call
+from neve.s3.conditions import parse_date, parse_iso_date
+from neve.s3.errors import S3Error, from_domain
+from neve.s3.names import check_version
+from neve.s3.payload import has_digest
+from neve.s3.response import Response, xml_response
+from neve.s3.xml import Element, escape, parse_xml
+
+DOCUMENT_BYTES_MAX = 8 << 20
+"""1,000 keys of 1,024 bytes, every one of them an escape of six."""
+KEYS_MAX = 1000
+
+_Wanted = tuple[str, Conditions]
+
+
+async def delete_objects(call: Call) -> Response:
+    """Delete many objects."""
+    if not has_digest(call):
+        raise S3Error("InvalidRequest", "Missing required header for this request: Content-MD5")
+    root = parse_xml(await call.body(DOCUMENT_BYTES_MAX), "Delete")
+    objects = root.all("Object")
+    if not 1 <= len(objects) <= KEYS_MAX:
+        raise S3Error("MalformedXML")
+    quiet = (root.value("Quiet") or "").lower() == "true"
+    refused: list[Exception | None] = [None] * len(objects)
+    wanted: list[_Wanted] = []
+    places: list[int] = []
+    for index, element in enumerate(objects):
+        try:
+            wanted.append(_parse(call, element))
+            places.append(index)
+        except (S3Error, DomainError) as error:
+            refused[index] = error
+    if wanted:
+        results = await call.engine.delete_objects(call.bucket, wanted)
+        for index, result, (_, conditions) in zip(places, results, wanted, strict=True):
+            absent = isinstance(result, NoSuchKey) and conditions.if_match is None
+            refused[index] = None if absent else result
+    inner = [
+        _result(element, error, quiet) for element, error in zip(objects, refused, strict=True)
+    ]
+    return xml_response("DeleteResult", "".join(inner))
+
+
+def _parse(call: Call, element: Element) -> _Wanted:
+    """Return key and conditions. Raises what refuses this key alone; MalformedXML comes first."""
+    found = element.find("Key")
+    # The text of a key counts to the last blank, unlike that of every other element.
+    key = parse_key(found.text.encode() if found is not None else b"")
+    version = element.value("VersionId")
+    if version is not None and version != "null":
+        if not version:
+            check_version(version)
+        raise S3Error("NoSuchVersion")
+    action = "s3:DeleteObject" if version is None else "s3:DeleteObjectVersion"
+    call.check(action, call.bucket, key)
+    return key, _conditions(element)
+
+
+def _conditions(element: Element) -> Conditions:
+    etag, size = element.value("ETag"), element.value("Size")
+    modified = element.value("LastModifiedTime")
+    if etag is None and size is None and modified is None:
+        return NO_CONDITIONS
+    if size is not None and not size.isdigit():
+        raise S3Error("InvalidArgument", ArgumentName="Size", ArgumentValue=size)
+    second = None
+    if modified is not None:
+        second = parse_iso_date(modified)
+        if second is None:
+            second = parse_date(modified.encode())
+        if second is None:
+            raise S3Error("InvalidArgument", ArgumentName="LastModifiedTime")
+    return Conditions(
+        if_match=etag.strip('"') if etag is not None else None,
+        if_size=int(size) if size is not None else None,
+        if_mtime_us=second * 1_000_000 if second is not None else None,
+    )
+
+
+def _result(element: Element, error: Exception | None, quiet: bool) -> str:
+    found = element.find("Key")
+    key = escape(found.text if found is not None else "")
+    version = element.value("VersionId")
+    name = f"<Key>{key}</Key>"
+    if version is not None:
+        name += f"<VersionId>{escape(version)}</VersionId>"
+    if error is None:
+        return "" if quiet else f"<Deleted>{name}</Deleted>"
+    answer = error if isinstance(error, S3Error) else from_domain(error)  # type: ignore[arg-type]
+    return (
+        f"<Error>{name}<Code>{answer.code}</Code>"
+        f"<Message>{escape(answer.message)}</Message></Error>"
+    )

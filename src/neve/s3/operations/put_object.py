@@ -1,0 +1,38 @@
+"""PutObject: writes an object in one request.
+
+Supported: Content-MD5, x-amz-checksum-* in headers and trailers, If-None-Match, If-Match, user
+metadata, Cache-Control, Content-*, Expires, x-amz-website-redirect-location, x-amz-tagging,
+x-amz-storage-class (kept and shown; every class is stored alike), x-amz-acl private.
+Refused: server-side encryption and appending (NotImplemented), object lock (InvalidRequest), ACLs
+that give something away (AccessControlListNotSupported). Ignored: x-amz-request-payer.
+"""
+
+from neve.s3.call import Call
+from neve.s3.conditions import write_conditions
+from neve.s3.integrity import checksum_headers, object_checksum
+from neve.s3.metadata import pack, read_metadata
+from neve.s3.payload import receive_body
+from neve.s3.response import Headers, Response
+
+OBJECT_BYTES_MAX = 5 << 30
+"""AWS: 5 GiB in one request; larger objects come in parts."""
+
+
+async def put_object(call: Call) -> Response:
+    """Write an object."""
+    meta = pack(read_metadata(call.headers))
+    conditions = write_conditions(call.headers)
+    received = await receive_body(call, OBJECT_BYTES_MAX)
+    row = await call.engine.put_object(
+        call.bucket,
+        call.key,
+        received.writer,
+        etag=received.md5,
+        meta=meta,
+        checksum=object_checksum(received.checksum),
+        conditions=conditions,
+    )
+    headers: Headers = [(b"etag", b'"%b"' % row.etag.encode())]
+    if row.checksum is not None:
+        headers += checksum_headers(row.checksum)
+    return Response(200, headers)

@@ -1,0 +1,199 @@
+"""The straight line of every request: route → authenticate → authorise → operate → respond.
+
+One function, `Pipeline._serve`, the same for every operation. It is synchronous as far as nothing
+waits: a small GET, HEAD or listing is answered without a task. What an operation has to wait for
+comes back as a coroutine. Whatever is raised becomes an S3 error answer here and nowhere else.
+"""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from neve.errors import NeveError
+from neve.iam.actions import OPERATIONS, more_actions
+from neve.iam.principals import ANONYMOUS, Principal, root_principal
+from neve.names import parse_key
+from neve.s3.call import Call
+from neve.s3.errors import S3Error, from_domain
+from neve.s3.request import Request, parse_query, parse_target
+from neve.s3.response import Response, error_response
+from neve.s3.rights import allows
+from neve.s3.routes import BUCKET, OBJECT, PREFLIGHT, ROUTES, SERVICE, Route, find_route
+
+if TYPE_CHECKING:
+    from neve.engine.engine import Bucket, Engine
+    from neve.s3.sigv4 import Verifier
+
+log = logging.getLogger("neve.s3")
+
+Operate = Callable[[Call], Response | Awaitable[Response]]
+_NO_QUERY: dict[str, str] = {}
+_PRINCIPALS_MAX = 1024
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_OPTIONS_OPERATIONS = frozenset(("GetBucketOptions", "PutBucketOptions"))
+
+_DELETES = frozenset(("s3:DeleteObject", "s3:DeleteObjectVersion"))
+
+# What the front raises from a body, by name: the front lies above this layer.
+_BODY_CODES = {
+    "BodyTruncated": "IncompleteBody",
+    "BodyTimeout": "RequestTimeout",
+    "BodyTooLarge": "MaxMessageLengthExceeded",
+    "BodyMalformed": "IncompleteBody",
+}
+
+
+class Operation:
+    """A route bound to the function that answers it and the permission it needs."""
+
+    __slots__ = ("action", "extra", "name", "operate", "target", "versioned")
+
+    def __init__(self, route: Route) -> None:
+        self.name = route.operation
+        self.target = route.target
+        self.operate = _function_of(route)
+        permission = OPERATIONS.get(route.operation)
+        self.action = permission.action if permission else ""
+        self.versioned = (permission and permission.versioned) or self.action
+        self.extra = bool(more_actions(self.name, {b"x-amz-tagging": b""}, False))
+        """Whether the headers may ask for further permissions."""
+
+
+def _function_of(route: Route) -> Operate:
+    if not route.module:
+        return _not_implemented
+    module = import_module(f"neve.s3.operations.{route.module}")
+    name = _WORD.sub("_", route.operation).lower()
+    function: Operate = getattr(module, name, None) or module.answer
+    return function
+
+
+def _not_implemented(call: Call) -> Response:
+    raise S3Error("NotImplemented", f"{call.route.operation} is not implemented.")
+
+
+class Pipeline:
+    """Answers requests of one worker."""
+
+    def __init__(
+        self,
+        engine: "Engine",
+        verifier: "Verifier",
+        *,
+        region: str = "us-east-1",
+        domains: Sequence[str] = (),
+        principal_of: Callable[[str], Principal] = root_principal,
+    ) -> None:
+        self.engine = engine
+        self.region = region
+        self.principal_of = principal_of
+        self._verify = verifier.verify
+        self._domains = [b"." + domain.strip(".").lower().encode() for domain in domains]
+        self._operations = {route: Operation(route) for route in (*ROUTES, PREFLIGHT)}
+
+    def handle(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
+        """Answer the request; never raises, and neither does what it returns."""
+        try:
+            answer = self._serve(request)
+        except Exception as error:  # noqa: BLE001  # the one place that answers for all
+            return self._refuse(request, error)
+        return answer if type(answer) is Response else self._finish(request, answer)
+
+    async def _finish(self, request: Request, answer: Awaitable[Response]) -> Response:
+        try:
+            return await answer
+        except Exception as error:  # noqa: BLE001  # the one place that answers for all
+            return self._refuse(request, error)
+
+    def _serve(self, request: Request) -> Any:
+        headers = request.headers
+        name, raw_key = parse_target(request.raw_path, headers.get(b"host", b""), self._domains)
+        raw_query = request.raw_query
+        query = parse_query(raw_query) if raw_query else _NO_QUERY
+        target = OBJECT if raw_key else BUCKET if name else SERVICE
+        route = find_route(request.method, target, query, headers)
+        if route is None:
+            raise _method_not_allowed(request.method, target)
+        operation = self._operations[route]
+        request.operation = operation.name
+        request.bucket = name
+        call = Call(self, request, route, query, name)
+        if route is PREFLIGHT:
+            return operation.operate(call)
+        self._authenticate(call)
+        if raw_key:
+            request.key = call.key = parse_key(raw_key)
+        self._authorise(call, operation)
+        return operation.operate(call)
+
+    def _authenticate(self, call: Call) -> None:
+        request = call.request
+        call.auth = auth = self._verify(
+            request.method,
+            request.raw_path,
+            request.raw_query,
+            request.headers,
+            any_region=call.route.resource == "location",
+        )
+        key = auth.access_key
+        call.caller = caller = ANONYMOUS if key is None else self.principal_of(key)
+        request.principal = caller.name
+
+    def _authorise(self, call: Call, operation: Operation) -> None:
+        if operation.target is SERVICE or operation.name == "CreateBucket":
+            # AWS: nobody without an account can see or make buckets, whatever policies say.
+            if call.caller.kind == "anonymous":
+                raise S3Error("AccessDenied")
+            if not allows(call, operation.action, None, ""):
+                raise S3Error("AccessDenied")
+            return
+        call.bucket = bucket = self.engine.bucket(call.name)
+        expected = call.headers.get(b"x-amz-expected-bucket-owner")
+        if expected is not None:
+            call.check_owner(bucket, expected)
+        if call.caller.kind == "root" and bucket.policy is None:
+            return
+        if operation.name == "DeleteObjects":
+            # Each key is asked for on its own, once its document was read; a document of someone
+            # whom no policy could let delete anything is not worth the reading.
+            if bucket.policy is None or not _DELETES & bucket.policy.by_action.keys():
+                raise S3Error("AccessDenied")
+            return
+        if operation.name in _OPTIONS_OPERATIONS or not operation.action:
+            if call.caller.canonical_id != bucket.owner:
+                raise S3Error("AccessDenied")
+            return
+        self._check_actions(call, operation, bucket)
+
+    def _check_actions(self, call: Call, operation: Operation, bucket: "Bucket") -> None:
+        version = "versionId" in call.query
+        action = operation.versioned if version else operation.action
+        if not allows(call, action, bucket, call.key):
+            raise S3Error("AccessDenied")
+        if operation.extra:
+            for action in more_actions(operation.name, call.headers, version):
+                call.check(action, bucket, call.key)
+
+    def _refuse(self, request: Request, error: Exception) -> Response:
+        if isinstance(error, S3Error):
+            answer = error
+        elif isinstance(error, NeveError):
+            code = _BODY_CODES.get(type(error).__name__)
+            answer = S3Error(code) if code else from_domain(error)
+        else:
+            answer = S3Error("InternalError")
+        if answer.code == "InternalError":
+            log.error("request %s: %s failed", request.id, request.operation or "?", exc_info=error)
+        request.error_code = answer.code
+        return error_response(
+            answer,
+            head=request.method == "HEAD",
+            resource=request.raw_path.decode("utf-8", "replace"),
+            request_id=request.id,
+        )
+
+
+def _method_not_allowed(method: str, target: str) -> S3Error:
+    return S3Error("MethodNotAllowed", Method=method[:32], ResourceType=target.upper())

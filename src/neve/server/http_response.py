@@ -1,0 +1,132 @@
+"""An HTTP answer as data, and the bytes of its head.
+
+No I/O here. Invariants: a header value can never end the line it is on (CR, LF and NUL become
+spaces), and a Content-Length that the handler sets must be that of the body it gives.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from http import HTTPStatus
+from time import time
+from wsgiref.handlers import format_date_time
+
+from neve.spans import Span, Spans
+
+_STATUS_LINES = {
+    status.value: b"HTTP/1.1 %d %b" % (status.value, status.phrase.encode())
+    for status in HTTPStatus
+}
+_SPACED = bytes.maketrans(b"\r\n\0", b"   ")
+BODILESS = frozenset((204, 304))
+_LENGTH_NAME = b"\r\ncontent-length: "
+
+
+class Response:
+    """Status, headers and body of an answer.
+
+    A body is bytes, a list of spans, or an async iterator of bytes (closed by the front).
+    """
+
+    __slots__ = ("status", "headers", "body", "close")
+
+    def __init__(
+        self,
+        status: int,
+        headers: Sequence[tuple[bytes, bytes]] = (),
+        body: bytes | Spans | AsyncIterator[bytes] = b"",
+        close: bool = False,
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.close = close
+
+
+class HeadWriter:
+    """Makes response heads; the part that changes once a second is kept per status."""
+
+    __slots__ = ("_second", "_starts")
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._starts: dict[int, bytes] = {}
+
+    def render(
+        self,
+        response: Response,
+        request_id: str,
+        method: str,
+        version: str,
+        keep: bool,
+        length: int | None,
+    ) -> bytes:
+        """Return the head of an answer whose body has `length` bytes (None: not known).
+
+        Raises ValueError when the handler set a Content-Length that its body does not have.
+        """
+        block = header_block(response.headers)
+        given = given_length(block)
+        status = response.status
+        end = b""
+        if given is None:
+            if status in BODILESS:
+                pass
+            elif length is not None:
+                end = b"\r\nContent-Length: %d" % length
+            elif version == "1.1":
+                end = b"\r\nTransfer-Encoding: chunked"
+        elif given != length and length is not None and method != "HEAD" and status != 304:
+            raise ValueError(f"Content-Length is {given}, the body has {length} bytes")
+        if not keep:
+            end += b"\r\nConnection: close"
+        elif version == "1.0":
+            end += b"\r\nConnection: keep-alive"
+        return b"%b%b%b%b\r\n\r\n" % (self._start(status), request_id.encode(), block, end)
+
+    def _start(self, status: int) -> bytes:
+        """Return the head from the status line to the name of the request id header."""
+        second = int(time())
+        if second != self._second:
+            self._second = second
+            self._starts.clear()
+        start = self._starts.get(status)
+        if start is None:
+            line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d Unknown" % status
+            date = format_date_time(second).encode()
+            start = b"%b\r\nDate: %b\r\nServer: Neve\r\nx-amz-request-id: " % (line, date)
+            self._starts[status] = start
+        return start
+
+
+def header_block(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """Return the headers, each preceded by CRLF, none able to break out of its line."""
+    if not headers:
+        return b""
+    block = b"\r\n" + b"\r\n".join([b": ".join(header) for header in headers])
+    count = len(headers)
+    if block.count(b"\n") == count and block.count(b"\r") == count and b"\0" not in block:
+        return block
+    # A name like that cannot be mended: its header is left out.
+    return b"".join(
+        [
+            b"\r\n%b: %b" % (name, value.translate(_SPACED))
+            for name, value in headers
+            if name == name.translate(_SPACED)
+        ]
+    )
+
+
+def given_length(block: bytes) -> int | None:
+    """Return the Content-Length in a header block, or None when it has none."""
+    at = block.lower().find(_LENGTH_NAME)
+    if at < 0:
+        return None
+    start = at + len(_LENGTH_NAME)
+    end = block.find(b"\r\n", start)
+    return int(block[start:end] if end >= 0 else block[start:])
+
+
+def drop_spans(spans: Spans) -> None:
+    """Release the files of spans that will not be sent."""
+    for span in spans:
+        if type(span) is Span:
+            span.release()

@@ -1,0 +1,149 @@
+"""`neve serve`, from the settings to the exit status: check, reserve, open, fork, supervise.
+
+Everything that can be refused is refused before the first process is forked, and the port before
+the folder, so that a refusal leaves nothing behind.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import logging
+import os
+import resource
+import ssl
+from collections.abc import Coroutine
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+import uvloop
+
+from neve.config import Config
+from neve.engine.store import prepare
+from neve.errors import NeveError, StoreRefused
+from neve.folder import RootKeys, open_folder, root_keys
+from neve.s3.routes import PREFLIGHT, ROUTES
+from neve.server import banner, logs, tls
+from neve.server.logs import AccessLog
+from neve.server.prometheus import process_name
+from neve.server.shared import Shared
+from neve.server.sockets import Reservation, reserve
+from neve.server.steward import Steward
+from neve.server.supervisor import Supervisor, fork
+from neve.server.worker import Worker
+
+_M_ARENA_MAX = -8
+ARENAS_MAX = 2
+
+log = logging.getLogger("neve.server")
+
+
+def serve(config: Config) -> int:
+    """Serve until stopped; the exit status. Raises: StoreRefused."""
+    logs.set_up("supervisor", config.log_format, config.log_level)
+    context = tls.make_context(config.tls_cert, config.tls_key) if config.tls_cert else None
+    if config.access_log:
+        AccessLog(config.access_log, config.log_format).close()
+    _raise_file_limit()
+    _bound_arenas()
+    s3 = reserve(config.address, "S3", "--address")
+    panel = reserve(config.panel_address or config.address, "the status page", "--panel-address")
+    folder = open_folder(config.folder)
+    keys = None
+    if not config.root_access_key:
+        keys = root_keys(config.folder)
+        config = replace(config, root_access_key=keys.access_key, root_secret_key=keys.secret_key)
+    try:
+        _prepare(config.folder)
+        _preload()
+        return _supervise(config, s3, panel, context, keys)
+    finally:
+        folder.close()
+        s3.close()
+        panel.close()
+
+
+def _supervise(
+    config: Config,
+    s3: Reservation,
+    panel: Reservation,
+    context: ssl.SSLContext | None,
+    keys: RootKeys | None,
+) -> int:
+    shared = Shared(config.workers)
+    scheme = "https" if context else "http"
+    endpoint = banner.endpoint_of(scheme, *s3.address)
+    status = banner.endpoint_of("http", *panel.address)
+
+    def worker(slot: int) -> int:
+        panel.close()
+        return _run_child(config, slot, Worker(config, shared, s3, context).serve())
+
+    def steward(slot: int) -> int:
+        s3.close()
+        return _run_child(config, slot, Steward(config, shared, panel, endpoint).serve())
+
+    def reload() -> None:
+        if context is not None:
+            tls.reload(context, config.tls_cert, config.tls_key)
+
+    supervisor = Supervisor(
+        shared,
+        worker,
+        steward,
+        drain_timeout_s=config.drain_timeout_s,
+        hang_s=config.worker_hang_s,
+        on_ready=lambda: banner.show(config, endpoint, status, keys),
+        on_reload=reload,
+    )
+    return supervisor.run()
+
+
+def _run_child(config: Config, slot: int, main: Coroutine[Any, Any, int]) -> int:
+    logs.set_up(process_name(slot), config.log_format, config.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+def _prepare(folder: str) -> None:
+    """Create or recover the store in a process of its own: SQLite must not be open across a fork.
+
+    Raises: StoreRefused.
+    """
+    read, write = os.pipe2(os.O_CLOEXEC)
+
+    def run() -> int:
+        try:
+            prepare(folder)
+        except NeveError as error:
+            os.write(write, str(error).encode()[:4096])
+            return 1
+        return 0
+
+    pid = fork(run)
+    os.close(write)
+    with open(read, "rb") as stream:
+        message = stream.read().decode()
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status:
+        raise StoreRefused(message or f"The store in {folder} could not be opened: see the log.")
+
+
+def _preload() -> None:
+    """Import what workers would import at their start, so that they share it."""
+    for route in (*ROUTES, PREFLIGHT):
+        if route.module:
+            import_module(f"neve.s3.operations.{route.module}")
+
+
+def _bound_arenas() -> None:
+    """Keep threads from reserving memory each for itself (glibc gives 8 arenas per CPU)."""
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, ARENAS_MAX)
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open files as the system lets this user have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,185 @@
+"""The steward process: everything periodic, and the status page.
+
+All jobs run in one thread, because the engine's jobs share its commit side. A job that fails is
+logged and tried again later and later; it never stops the others. When the server stops, the
+steward waits for the workers, then leaves the store marked as ended in order.
+"""
+
+import asyncio
+import heapq
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+from neve.config import Config
+from neve.engine.engine import Engine
+from neve.engine.jobs import Job, Jobs
+from neve.engine.scrub import findings
+from neve.engine.store import finish, open_engine
+from neve.server.http import HttpServer
+from neve.server.http_limits import HttpLimits
+from neve.server.http_request import Request
+from neve.server.http_response import Response
+from neve.server.metrics import Metrics
+from neve.server.page import Usage, render_page
+from neve.server.shared import READY, STEWARD, SUPERVISOR, Shared
+from neve.server.sockets import Reservation, listen
+
+BEAT_S = 1.0
+REPORT_S = 2.0
+RETRY_MAX_S = 600.0
+WAIT_STEP_S = 0.02
+
+log = logging.getLogger("neve.steward")
+
+_HTML = (
+    (b"content-type", b"text/html; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; img-src data:"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
+class JobRunner:
+    """Runs jobs when they are due, in a thread of its own, which also makes them."""
+
+    def __init__(self, make_jobs: Callable[[], list[Job]], metrics: Metrics) -> None:
+        self._make_jobs = make_jobs
+        self._metrics = metrics
+        self._stop = threading.Event()
+        self._failures: dict[str, int] = {}
+        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let the job that runs end, then end the thread."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        # Here and not before: readers of the catalog belong to the thread that made them.
+        jobs = self._make_jobs()
+        now = time.monotonic()
+        queue = [(now + job.period_s, order, job) for order, job in enumerate(jobs)]
+        heapq.heapify(queue)
+        while queue:
+            due, order, job = queue[0]
+            if self._stop.wait(max(0.0, due - time.monotonic())):
+                return
+            delay = self.run_once(job)
+            heapq.heapreplace(queue, (time.monotonic() + delay, order, job))
+
+    def run_once(self, job: Job) -> float:
+        """Run a job now; return after how many seconds to run it again."""
+        started = time.monotonic()
+        try:
+            outcome = job.run()
+        except Exception:
+            failures = self._failures[job.name] = self._failures.get(job.name, 0) + 1
+            delay = min(max(RETRY_MAX_S, job.period_s), job.period_s * 2.0 ** min(failures, 32))
+            log.exception("job %s failed; trying again in %.0f s", job.name, delay)
+            self._metrics.job(job.name, time.monotonic() - started, failed=True)
+            return delay
+        self._failures.pop(job.name, None)
+        self._metrics.job(job.name, time.monotonic() - started, failed=False)
+        if isinstance(outcome, dict):
+            for name, value in outcome.items():
+                self._metrics.figure(f"{job.name}_{name}".replace("-", "_"), value)
+        period_s: float = job.period_s
+        return period_s
+
+
+class Steward:
+    """What the steward process consists of."""
+
+    def __init__(
+        self, config: Config, shared: Shared, reservation: Reservation, endpoint: str
+    ) -> None:
+        self.config = config
+        self.shared = shared
+        self.reservation = reservation
+        self.endpoint = endpoint
+        self.metrics = Metrics(shared)
+
+    async def serve(self) -> int:
+        """Work until SIGTERM, then until the workers are gone; the exit status."""
+        config = self.config
+        loop = asyncio.get_running_loop()
+        stopping = asyncio.Event()
+        loop.add_signal_handler(signal.SIGTERM, stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: None)
+        engine = open_engine(config.folder, self.shared, durable=config.durability == "full")
+        engine.start()
+        runner = JobRunner(lambda: self._jobs(engine), self.metrics)
+        runner.start()
+        server = HttpServer(lambda request: self._answer(engine, request), limits=HttpLimits())
+        for sock in listen(self.reservation):
+            await server.serve(sock)
+        self.shared.enter(READY)
+        beat = loop.create_task(self._beat())
+        await stopping.wait()
+        await self._wait_for_workers()
+        await server.drain(1.0)
+        await loop.run_in_executor(None, runner.stop)
+        await engine.close()
+        beat.cancel()
+        if not self.shared.crashes:
+            finish(config.folder)
+        return 0
+
+    def _jobs(self, engine: Engine) -> list[Job]:
+        jobs = Jobs(
+            engine,
+            oldest_read_us=self.shared.oldest_read_us,
+            scrub_bytes_per_s=self.config.scrub_bytes_per_s,
+            upload_days_max=self.config.upload_expiry_s / 86400,
+        )
+
+        def report() -> None:
+            """Publish what the jobs have come to."""
+            place, reclaimer = jobs.scrubber.place(), jobs.reclaimer
+            for name, value in (
+                ("scrub_findings", len(findings(engine.catalog.reader()))),
+                ("scrub_walk_objects", place.objects),
+                ("scrub_walk_bytes", place.bytes),
+                ("scrub_finished_seconds", place.finished_us // 1_000_000),
+                ("reclaimed_files_total", reclaimer.files_freed),
+                ("reclaimed_segments_total", reclaimer.segments_freed),
+                ("compacted_bytes_total", reclaimer.bytes_moved),
+            ):
+                self.metrics.figure(name, value)
+
+        return [*jobs.all(), Job("report", REPORT_S, report)]
+
+    async def _beat(self) -> None:
+        while True:
+            self.shared.beat()
+            await asyncio.sleep(BEAT_S)
+
+    async def _wait_for_workers(self) -> None:
+        """Return when no worker has the folder open; the supervisor sees to it that it ends."""
+        own = (SUPERVISOR, STEWARD)
+        while any(self.shared.pid(slot) for slot in self.shared.slots() if slot not in own):
+            await asyncio.sleep(WAIT_STEP_S)
+
+    def _answer(self, engine: Engine, request: Request) -> Response:
+        if request.raw_path != b"/":
+            return Response(404, [(b"content-type", b"text/plain")], b"There is nothing here.\n")
+        if request.method not in ("GET", "HEAD"):
+            return Response(405, [(b"allow", b"GET, HEAD")])
+        buckets = engine.buckets()
+        sums = [engine.usage(bucket) for bucket in buckets]
+        usage = Usage(
+            len(buckets),
+            sum(objects for objects, _ in sums),
+            sum(size for _, size in sums),
+            len(findings(engine.catalog.reader())),
+        )
+        page = render_page(self.shared, self.config.folder, self.endpoint, usage)
+        return Response(200, _HTML, b"" if request.method == "HEAD" else page)

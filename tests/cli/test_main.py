@@ -1,0 +1,161 @@
+"""The command line: quick to start, helpful, and never a traceback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from neve import __version__
+from neve.cli.main import VERBS, main
+
+SOURCE = str(Path(__file__).parents[2] / "src")
+CPU_S_MAX = 0.150
+
+
+def cpu_of(*arguments: str) -> float:
+    """Return the CPU seconds of a Python process, the best of several runs."""
+    best = float("inf")
+    for _ in range(5):
+        before = os.times()
+        subprocess.run(
+            [sys.executable, *arguments],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": SOURCE},
+        )
+        after = os.times()
+        spent = after.children_user + after.children_system
+        best = min(best, spent - before.children_user - before.children_system)
+    return best
+
+
+def test_import_is_quick() -> None:
+    assert cpu_of("-c", "import neve.cli.main") < CPU_S_MAX
+
+
+def test_help_is_quick() -> None:
+    assert cpu_of("-m", "neve", "--help") < CPU_S_MAX
+
+
+def test_command_line_imports_no_server_before_it_is_needed() -> None:
+    code = "import sys, neve.cli.main; print([m for m in sys.modules if m.startswith('neve.')])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": SOURCE},
+    )
+    assert set(eval(done.stdout)) == {"neve.cli", "neve.cli.main", "neve.errors"}
+
+
+def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    for verb in VERBS:
+        assert f"\n  {verb} " in text
+    assert main([]) == 0
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb_has_examples_and_describes_every_flag(
+    verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([verb, "--help"])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    assert "examples:" in text
+    assert f"neve {verb}" in text.partition("examples:")[2]
+    for line in text.partition("options:")[2].partition("examples:")[0].splitlines():
+        if line.startswith("  -") and len(line) < 25:
+            assert line.strip(), "a flag without help"
+
+
+def test_every_setting_with_a_flag_is_in_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    from dataclasses import fields
+
+    from neve.config import Config
+
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    text = capsys.readouterr().out
+    for item in fields(Config):
+        if item.metadata.get("flag"):
+            assert "--" + item.name.replace("_", "-") in text
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == main(["version"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"neve {__version__}"
+
+
+def test_unknown_verb_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["srve"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "serve" in error
+
+
+def test_missing_argument_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["serve"])
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "DATA" in error
+
+
+def test_unexpected_error_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import neve.cli.verbs.version
+
+    def fail(options: object) -> int:
+        raise RuntimeError("what nobody foresaw")
+
+    monkeypatch.setattr(neve.cli.verbs.version, "run", fail)
+    assert main(["version"]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "what nobody foresaw" in error
+    monkeypatch.setenv("NEVE_TRACEBACK", "1")
+    with pytest.raises(RuntimeError):
+        main(["version"])
+
+
+def test_interrupt_is_quiet(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import neve.cli.verbs.version
+
+    def interrupted(options: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(neve.cli.verbs.version, "run", interrupted)
+    assert main(["version"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["backup", "{}/absent", "{}/target"],
+        ["backup", "{}", "{}/target"],
+        ["restore", "{}/absent", "{}/target"],
+        ["restore", "{}", "{}/target"],
+        ["rebuild", "{}/absent"],
+        ["rebuild", "{}"],
+    ],
+)
+def test_verbs_on_what_is_no_store_refuse_in_one_sentence_and_write_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert main([each.format(tmp_path) for each in arguments]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("neve: ")
+    assert error.count("\n") == 1
+    assert "NEVE_TRACEBACK" not in error
+    assert os.listdir(tmp_path) == []

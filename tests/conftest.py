@@ -1,0 +1,15 @@
+"""What all tests share: a live server, and no settings of the machine they run on."""
+
+import os
+
+from neve.testing.server import fresh_server, live_server
+
+__all__ = ["fresh_server", "live_server"]
+
+for name in [name for name in os.environ if name.startswith(("AWS_", "NEVE_", "MINIO_"))]:
+    del os.environ[name]
+os.environ.update(
+    AWS_CONFIG_FILE=os.devnull,
+    AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+    AWS_EC2_METADATA_DISABLED="true",
+)

@@ -24,8 +24,8 @@ _HEAD = """\
 <!-- Written by scripts/operations_reference.py: change docstrings, not this page. -->
 
 What Neve answers of the S3 API, operation by operation. Names are those of boto3. Every operation
-of its S3 client is known; {served} of {all} are served, {empty} more answer as AWS does for a bucket
-without the setting, the rest answer `501 NotImplemented` and do nothing. A request needs the
+of its S3 client is known; {served} of {all} are served, {empty} more answer as AWS does for a
+bucket without the setting, the rest answer `501 NotImplemented` and do nothing. A request needs the
 permission named with it; root has every permission that no bucket policy denies.
 """
 
@@ -36,16 +36,16 @@ _DIFFERENCES = """\
 |---|---|---|---|
 | Creating a bucket that one has | 200 in us-east-1, 409 elsewhere | 409 `BucketAlreadyOwnedByYou` \
 | a second owner of a script should notice |
-| Access control lists | off by default | always off: `AccessControlListNotSupported` for any that \
-gives something away | bucket policies say it all in one place |
+| Access control lists | off in new buckets | on, and private until one is set, as with \
+ObjectWriter; `BucketOwnerEnforced` turns them off | public data and older tools still use them |
 | Storage classes | stored differently | accepted, kept, returned by GetObject and HeadObject; all \
 stored alike, and listings show STANDARD | clients that set one keep working |
 | Non-ASCII user metadata | returned as RFC 2047 words | returned byte for byte as it was sent | \
 nothing is lost or changed |
 | ETag of a copied multipart object | computed anew | that of its source | no bytes are moved |
 | Conditional writes | If-None-Match takes `*` only | `*` or one ETag; If-Match `*` too | superset |
-| Absent key for readers who may not list | 403 | 403, or 404 with the bucket's `public_404` | Zarr \
-readers must tell "no such chunk" from "not yours" |
+| Absent key for readers who may not list | 403 | 403, or 404 with the bucket's `public_404` \
+| Zarr readers must tell "no such chunk" from "not yours" |
 | Checksum of a multipart upload that asked for none | CRC64NVME | a full-object CRC if all parts \
 came with one | clients then verify their reads |
 """

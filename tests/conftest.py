@@ -6,8 +6,12 @@ from neve.testing.server import fresh_server, live_server
 
 __all__ = ["fresh_server", "live_server"]
 
+# Settings of the tests themselves, which say how long they go on.
+KEPT = ("NEVE_KILL_ROUNDS", "NEVE_MODEL_EXAMPLES", "NEVE_FUZZ_S", "NEVE_FUZZ_SEED")
+
 for name in [name for name in os.environ if name.startswith(("AWS_", "NEVE_", "MINIO_"))]:
-    del os.environ[name]
+    if name not in KEPT:
+        del os.environ[name]
 os.environ.update(
     AWS_CONFIG_FILE=os.devnull,
     AWS_SHARED_CREDENTIALS_FILE=os.devnull,

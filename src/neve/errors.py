@@ -124,5 +124,25 @@ class StoreReadOnly(StoreFault):
     """The store refuses writes since a sync failed; it must be restarted."""
 
 
+class BodyError(NeveError):
+    """The request body cannot be read to its end."""
+
+
+class BodyTruncated(BodyError):
+    """The client went away before the end of the body."""
+
+
+class BodyTimeout(BodyError):
+    """The body made no progress, or less than the minimum rate."""
+
+
+class BodyTooLarge(BodyError):
+    """The body has more bytes than the reader allows."""
+
+
+class BodyMalformed(BodyError):
+    """The chunked framing of the body is broken."""
+
+
 class StoreRefused(NeveError):
     """A folder cannot be served: the message says why and what to do."""

@@ -107,7 +107,8 @@ def root_keys(path: str) -> RootKeys:
         pass
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreRefused(
-            f"The root keys in {file} cannot be read: restore the file, or delete it to get new ones."
+            f"The root keys in {file} cannot be read:"
+            " restore the file, or delete it to get new ones."
         ) from error
     keys = RootKeys(
         _random(string.ascii_uppercase + string.digits, 20),

@@ -16,7 +16,8 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _IPV4 = re.compile(r"\d+\.\d+\.\d+\.\d+")
 _BUCKET_PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 _BUCKET_SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
-_BUCKET_RESERVED = ("minio", ".neve", "metrics", "health")
+_BUCKET_RESERVED = ("minio", "neve")
+"""First path components of what the server answers itself."""
 
 
 class ByteRange(NamedTuple):

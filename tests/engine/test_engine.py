@@ -11,6 +11,7 @@ from neve import errors
 from neve.engine.conditions import Conditions
 from neve.engine.engine import Bucket
 from neve.engine.store import prepare
+from neve.engine.write import LARGE_WRITERS_MAX
 from neve.testing.engine import Store, local_store, md5, memory_store, pattern, run
 
 MIB = 1 << 20
@@ -437,7 +438,7 @@ def test_a_refused_large_body_leaves_no_file(play: Any) -> None:
 def test_a_full_store_refuses_writes_and_still_deletes(play: Any) -> None:
     async def scenario(store: Store, bucket: Bucket) -> None:
         await store.put(bucket, "k", b"1")
-        store.engine.free_bytes_min = 1 << 60
+        store.engine.room.reserve = 1 << 60
         store.engine.check_space()
         with pytest.raises(errors.StoreFull):
             await store.put(bucket, "x", b"1")
@@ -445,8 +446,43 @@ def test_a_full_store_refuses_writes_and_still_deletes(play: Any) -> None:
             await store.engine.create_bucket("another", "me", "us-east-1")
         assert store.get(bucket, "k") == b"1"
         assert await store.engine.delete_object(bucket, "k")
-        store.engine.free_bytes_min = 0
+        store.engine.room.reserve = 0
         store.engine.check_space()
         await store.put(bucket, "x", b"1")
+
+    play(scenario)
+
+
+def test_many_large_bodies_at_once_wait_for_their_turn(play: Any) -> None:
+    async def scenario(store: Store, bucket: Bucket) -> None:
+        count = LARGE_WRITERS_MAX + 8
+
+        async def upload(number: int) -> None:
+            await store.put(bucket, f"k{number}", pattern(MIB + number, number))
+
+        await asyncio.gather(*(upload(number) for number in range(count)))
+        for number in range(count):
+            assert store.get(bucket, f"k{number}") == pattern(MIB + number, number)
+
+    play(scenario)
+
+
+def test_a_body_given_up_while_it_waits_makes_room_for_the_next(play: Any) -> None:
+    async def scenario(store: Store, bucket: Bucket) -> None:
+        piece = memoryview(pattern(200_000))
+        holders = [store.engine.writer(2 * MIB) for _ in range(LARGE_WRITERS_MAX)]
+        for holder in holders:
+            assert holder.feed(piece) is None
+        waiting, later = store.engine.writer(2 * MIB), store.engine.writer(MIB)
+        assert waiting.feed(piece) is not None
+        turn = later.feed(piece)
+        assert turn is not None and not turn.done()
+        waiting.abort()
+        holders[0].abort()
+        await asyncio.wait_for(turn, 10)
+        for holder in [*holders[1:], later]:
+            holder.abort()
+        await store.put(bucket, "k", pattern(MIB))
+        assert store.get(bucket, "k") == pattern(MIB)
 
     play(scenario)

@@ -12,7 +12,7 @@ from neve.engine.conditions import Conditions
 from neve.engine.rebuild import rebuild
 from neve.engine.scrub import Scrubber, count_tree, findings
 from neve.engine.store import CATALOG, finish, prepare
-from neve.errors import PreconditionFailed, StoreRefused
+from neve.errors import BlobCorrupt, PreconditionFailed, StoreRefused
 from neve.testing.engine import Store, local_store, on_folder, pattern, run
 
 MIB = 1 << 20
@@ -287,3 +287,18 @@ def test_workers_started_again_never_reuse_a_file_name(tmp_path: Path) -> None:
 
         names.add(run(local_store(tmp_path), scenario))
     assert len(names) == 3
+
+
+def test_a_copy_never_gives_damaged_bytes_a_digest_that_is_right(tmp_path: Path) -> None:
+    async def scenario(store: Store) -> None:
+        bucket = await store.engine.create_bucket("bucket", "me", "r")
+        row = await store.put(bucket, "small", pattern(5_000))
+        blob = unpack_blob(row.blob)
+        with open(store.engine.store.segment_path(blob.id), "r+b") as file:
+            file.seek(blob.offset + 100)
+            file.write(b"damage")
+        with pytest.raises(BlobCorrupt):
+            await store.engine.copy_object(row, bucket, "copy", meta=b"", checksum=None)
+        assert store.keys(bucket) == ["small"]
+
+    on_folder(tmp_path, scenario)

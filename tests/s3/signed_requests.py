@@ -47,7 +47,7 @@ def sign_by_header(
     """Sign as botocore does for S3, with the Authorization header."""
     request = AWSRequest(method, url, headers=headers, data=body, params=params)
     _sign(botocore.auth.S3SigV4Auth(Credentials(ACCESS_KEY, secret), "s3", region), request, now)
-    return _as_received(method, request)
+    return as_received(method, request)
 
 
 def sign_by_query(
@@ -63,7 +63,7 @@ def sign_by_query(
     credentials = Credentials(ACCESS_KEY, SECRET_KEY)
     auth = botocore.auth.S3SigV4QueryAuth(credentials, "s3", REGION, expires=expires_s)
     _sign(auth, request, now)
-    return _as_received(method, request)
+    return as_received(method, request)
 
 
 def verifier(now: float = NOW, region: str = REGION, **secrets: str | None) -> Verifier:
@@ -105,7 +105,7 @@ def _sign(auth: botocore.auth.SigV4Auth, request: AWSRequest, now: float) -> Non
         auth.add_auth(request)
 
 
-def _as_received(method: str, request: AWSRequest) -> SignedRequest:
+def as_received(method: str, request: AWSRequest) -> SignedRequest:
     prepared = request.prepare()
     parts = urlsplit(prepared.url)
     headers: dict[bytes, bytes] = {b"host": parts.netloc.encode()}

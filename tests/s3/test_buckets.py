@@ -48,9 +48,9 @@ def test_the_location_must_be_here(s3: Any, code: Callable[..., Any]) -> None:
 def test_what_a_new_bucket_would_not_have_is_refused(s3: Any, code: Callable[..., Any]) -> None:
     for arguments, expected in (
         ({"ObjectLockEnabledForBucket": True}, (501, "NotImplemented")),
-        ({"ObjectOwnership": "ObjectWriter"}, (501, "NotImplemented")),
-        ({"ACL": "public-read"}, (400, "AccessControlListNotSupported")),
-        ({"GrantRead": "id=1"}, (400, "AccessControlListNotSupported")),
+        ({"ObjectOwnership": "Nobody"}, (400, "InvalidArgument")),
+        ({"ACL": "log-delivery-write"}, (501, "NotImplemented")),
+        ({"GrantRead": "id=1"}, (400, "InvalidArgument")),
     ):
         assert code(s3.create_bucket, Bucket="another", **arguments) == expected
     s3.create_bucket(Bucket="another", ACL="private", ObjectOwnership="BucketOwnerEnforced")
@@ -111,7 +111,7 @@ def test_the_anonymous_neither_list_nor_make_buckets(store: Store) -> None:
         ("get_bucket_replication", "ReplicationConfigurationNotFoundError"),
         ("get_bucket_website", "NoSuchWebsiteConfiguration"),
         ("get_bucket_policy", "NoSuchBucketPolicy"),
-        ("get_bucket_policy_status", "NoSuchBucketPolicy"),
+        ("get_bucket_ownership_controls", "OwnershipControlsNotFoundError"),
     ],
 )
 def test_what_is_not_configured_says_so(
@@ -121,37 +121,28 @@ def test_what_is_not_configured_says_so(
     assert code(getattr(s3, operation), Bucket="nope") == (404, "NoSuchBucket")
 
 
+def test_removing_what_is_not_configured_succeeds(s3: Any) -> None:
+    for operation in (
+        s3.delete_bucket_tagging,
+        s3.delete_bucket_lifecycle,
+        s3.delete_bucket_cors,
+        s3.delete_bucket_encryption,
+        s3.delete_bucket_replication,
+        s3.delete_bucket_website,
+        s3.delete_public_access_block,
+    ):
+        assert operation(Bucket="data")["ResponseMetadata"]["HTTPStatusCode"] == 204
+
+
 def test_what_has_a_default_returns_it(s3: Any) -> None:
     assert "Status" not in s3.get_bucket_versioning(Bucket="data")
+    status = s3.get_bucket_policy_status(Bucket="data")["PolicyStatus"]
+    assert status == {"IsPublic": False}
     assert s3.get_bucket_request_payment(Bucket="data")["Payer"] == "BucketOwner"
     assert "LoggingEnabled" not in s3.get_bucket_logging(Bucket="data")
     assert "Status" not in s3.get_bucket_accelerate_configuration(Bucket="data")
     notifications = s3.get_bucket_notification_configuration(Bucket="data")
     assert set(notifications) == {"ResponseMetadata"}
-    rules = s3.get_bucket_ownership_controls(Bucket="data")["OwnershipControls"]["Rules"]
-    assert rules == [{"ObjectOwnership": "BucketOwnerEnforced"}]
-
-
-def test_the_owner_has_full_control_and_nobody_else_can_get_any(
-    s3: Any, code: Callable[..., Any]
-) -> None:
-    s3.put_object(Bucket="data", Key="k", Body=b"")
-    owner = s3.list_buckets()["Owner"]
-    object_acl = {"Bucket": "data", "Key": "k"}
-    for acl in (s3.get_bucket_acl(Bucket="data"), s3.get_object_acl(**object_acl)):
-        assert acl["Owner"] == owner
-        grantee = {"Type": "CanonicalUser", **owner}
-        assert acl["Grants"] == [{"Grantee": grantee, "Permission": "FULL_CONTROL"}]
-    refused = (400, "AccessControlListNotSupported")
-    for call, where in ((s3.put_bucket_acl, {"Bucket": "data"}), (s3.put_object_acl, object_acl)):
-        call(ACL="private", **where)
-        assert code(call, ACL="public-read", **where) == refused
-        policy = {key: acl[key] for key in ("Owner", "Grants")}
-        call(AccessControlPolicy=policy, **where)
-        everyone = {"Type": "Group", "URI": "http://acs.amazonaws.com/groups/global/AllUsers"}
-        policy["Grants"] = [*policy["Grants"], {"Grantee": everyone, "Permission": "READ"}]
-        assert code(call, AccessControlPolicy=policy, **where) == refused
-    assert code(s3.get_object_acl, Bucket="data", Key="nope") == (404, "NoSuchKey")
 
 
 def test_configuring_what_is_not_there_yet_is_not_implemented(
@@ -159,9 +150,7 @@ def test_configuring_what_is_not_there_yet_is_not_implemented(
 ) -> None:
     for call, arguments in (
         (s3.put_bucket_versioning, {"VersioningConfiguration": {"Status": "Enabled"}}),
-        (s3.put_bucket_tagging, {"Tagging": {"TagSet": [{"Key": "a", "Value": "b"}]}}),
-        (s3.delete_bucket_cors, {}),
-        (s3.put_object_tagging, {"Key": "k", "Tagging": {"TagSet": []}}),
+        (s3.put_bucket_logging, {"BucketLoggingStatus": {}}),
         (s3.get_object_retention, {"Key": "k"}),
     ):
         assert code(call, Bucket="data", **arguments) == (501, "NotImplemented")

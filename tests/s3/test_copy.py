@@ -175,12 +175,12 @@ def test_a_copy_needs_the_right_to_read_its_source(
     store: Store, source: Any, code: Callable[..., Any]
 ) -> None:
     source.create_bucket(Bucket="open")
-    allow(source, "s3:PutObject", bucket="open")
+    allow(source, "s3:PutObject", "s3:PutObjectTagging", bucket="open")
     headers = {"x-amz-copy-source": "data/source"}
     assert store.send("PUT", "/open/copy", headers).status == 403
     headers = {"x-amz-copy-source": "data/absent"}
     assert store.send("PUT", "/open/copy", headers).status == 403
-    allow(source, "s3:GetObject")
+    allow(source, "s3:GetObject", "s3:GetObjectTagging")
     assert store.send("PUT", "/open/copy", {"x-amz-copy-source": "data/source"}).status == 200
     # Who may read but not list is not told what is absent.
     assert store.send("PUT", "/open/copy", headers).status == 403

@@ -18,7 +18,7 @@ def leaves(kind: type) -> set[type]:
 
 
 def test_every_domain_error_and_storage_fault_has_a_code() -> None:
-    kinds = leaves(errors.DomainError) | leaves(errors.StoreFault)
+    kinds = leaves(errors.DomainError) | leaves(errors.StoreFault) | leaves(errors.BodyError)
     assert {kind for kind in kinds if kind.__module__ == "neve.errors"} == set(DOMAIN)
     assert set(DOMAIN.values()) <= set(CODES)
 

@@ -217,6 +217,7 @@ def test_a_full_object_checksum_is_that_of_all_bytes(tiny: Any, algorithm: str) 
     assert tiny.get_object(ChecksumMode="ENABLED", **WHERE)["Body"].read() == b"onetwothree"
     part = tiny.get_object(ChecksumMode="ENABLED", PartNumber=2, **WHERE)
     assert (part["Body"].read(), part[field]) == (b"two", parts[1][field])
+    assert part["ChecksumType"] == "FULL_OBJECT"
 
 
 @pytest.mark.parametrize("algorithm", ["SHA1", "SHA256"])
@@ -375,7 +376,7 @@ def test_each_operation_needs_its_action(
 def test_what_would_not_be_done_is_refused(s3: Any, code: Callable[..., Any]) -> None:
     for arguments, expected in (
         ({"ServerSideEncryption": "AES256"}, (501, "NotImplemented")),
-        ({"ACL": "public-read"}, (400, "AccessControlListNotSupported")),
+        ({"ACL": "public"}, (400, "InvalidArgument")),
         ({"ChecksumAlgorithm": "SHA512"}, (400, "InvalidRequest")),
         ({"StorageClass": "COLD"}, (400, "InvalidStorageClass")),
     ):

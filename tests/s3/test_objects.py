@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from tests.s3.conftest import Store, allow
 
+from neve.errors import BodyTimeout, BodyTruncated
 from neve.s3.operations import put_object
-from neve.server.http_errors import BodyTimeout, BodyTruncated
 
 KEYS = [
     "plain",
@@ -243,8 +243,7 @@ def test_tags_given_with_the_object_are_counted_and_returned(
         ({"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "k" * 32}, (501, "NotImplemented")),
         ({"WriteOffsetBytes": 1}, (501, "NotImplemented")),
         ({"ObjectLockLegalHoldStatus": "ON"}, (400, "InvalidRequest")),
-        ({"ACL": "public-read"}, (400, "AccessControlListNotSupported")),
-        ({"GrantRead": "id=1"}, (400, "AccessControlListNotSupported")),
+        ({"GrantRead": "id=1"}, (400, "InvalidArgument")),
         ({"WebsiteRedirectLocation": "nowhere"}, (400, "InvalidRedirectLocation")),
     ],
 )
@@ -253,11 +252,6 @@ def test_what_would_not_be_done_is_refused_and_not_dropped(
 ) -> None:
     assert code(s3.put_object, Bucket="data", Key="k", Body=b"x", **arguments) == expected
     assert "Contents" not in s3.list_objects_v2(Bucket="data")
-
-
-@pytest.mark.parametrize("acl", ["private", "bucket-owner-full-control", "bucket-owner-read"])
-def test_acls_that_give_nothing_away_are_accepted(s3: Any, acl: str) -> None:
-    s3.put_object(Bucket="data", Key="k", Body=b"x", ACL=acl)
 
 
 def test_an_overwrite_replaces_bytes_and_metadata(s3: Any) -> None:

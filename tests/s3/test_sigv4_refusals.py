@@ -8,7 +8,6 @@ from tests.s3.signed_requests import (
     CLAIM,
     ENDPOINT,
     NOW,
-    SignedRequest,
     authorization,
     changed,
     query,
@@ -21,8 +20,6 @@ from tests.s3.signed_requests import (
 HEADER_REFUSALS = {
     "no space": ("AWS4-HMAC-SHA256", "InvalidArgument", "one and only one ' ' (space) required"),
     "basic": ("Basic dXNlcjpwYXNz", "InvalidArgument", "Unsupported Authorization Type"),
-    "version 2": (f"AWS {ACCESS_KEY}:c2ln", "InvalidRequest", "Please use AWS4-HMAC-SHA256."),
-    "version 2, bad": ("AWS HAHAHA", "InvalidArgument", "Expected AwsAccessKeyId:signature"),
     "ecdsa": ("AWS4-ECDSA-P256-SHA256 Credential=a", "InvalidRequest", "Please use AWS4-HMAC"),
     "one part": (f"AWS4-HMAC-SHA256 {CLAIM}", None, "requires three components"),
     "no equals": (
@@ -171,13 +168,6 @@ def test_two_mechanisms_at_once_are_refused():
         assert (error.code, error.status) == ("InvalidArgument", 400)
         assert error.message.startswith("Only one auth mechanism allowed; only the X-Amz-Algorithm")
         assert error.fields["ArgumentName"] == "Authorization"
-
-
-def test_version_2_in_the_query_is_refused():
-    request = SignedRequest("GET", b"/k", b"AWSAccessKeyId=a&Expires=1&Signature=b", {})
-    error = refusal(request)
-    assert error.code == "InvalidRequest"
-    assert error.message.endswith("Please use AWS4-HMAC-SHA256.")
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,8 @@ class Buffers(Protocol):
 class BlobStore(Protocol):
     """Bytes of one store, as one process sees them.
 
-    Threads: append, amend and sync_segment are for the commit thread; the rest is for any.
+    Threads: append, leave_segment, amend and sync_segment are for the commit thread; the rest is
+    for any.
     """
 
     @property
@@ -103,6 +104,10 @@ class BlobStore(Protocol):
         """Append the records, in order, to this process's open segment (one group, one segment).
         Written, not synced. `raw` is given when the group is at most `redo_bytes_max` long.
         Raises: StoreFull, StoreFault (then nothing of the group counts)."""
+
+    def leave_segment(self, size_min: int) -> None:
+        """Begin a new segment with the next append if the open one is at least so long: it can be
+        compacted then."""
 
     def amend(self, segment: int, start: int, kind: int, seq: int) -> bytes:
         """Change kind and seq of a record just appended (a refused or reordered write); return the

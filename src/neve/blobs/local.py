@@ -64,6 +64,9 @@ class LocalBlobStore:
     def append(self, records: Sequence[Record], redo_bytes_max: int) -> Append:
         return self._segments.append(records, redo_bytes_max)
 
+    def leave_segment(self, size_min: int) -> None:
+        self._segments.leave(size_min)
+
     def amend(self, segment: int, start: int, kind: int, seq: int) -> bytes:
         return self._segments.amend(segment, start, kind, seq)
 

@@ -63,6 +63,12 @@ class MemoryBlobStore:
         redo = raw if length <= redo_bytes_max else None
         return Append(segment, at, redo, length, offsets, starts)
 
+    def leave_segment(self, size_min: int) -> None:
+        segment = self._open
+        if segment is not None and len(self.segment_bytes[segment]) >= size_min:
+            self.sealed.append(segment)
+            self._open = None
+
     def amend(self, segment: int, start: int, kind: int, seq: int) -> bytes:
         if segment != self._open:
             raise StoreFault(f"segment {segment:x} does not take appends")

@@ -82,6 +82,12 @@ class Segments:
         segment.offset = at + length
         return Append(segment.id, at, raw, length, offsets, starts)
 
+    def leave(self, size_min: int) -> None:
+        """See `BlobStore.leave_segment`."""
+        segment = self._open
+        if segment is not None and segment.offset >= size_min:
+            self._leave(segment)
+
     def amend(self, id: int, start: int, kind: int, seq: int) -> bytes:
         """See `BlobStore.amend`."""
         segment = self._open

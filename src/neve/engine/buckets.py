@@ -19,12 +19,13 @@ from neve.errors import (
 class CreateBucket(Command):
     """Make a bucket with an empty root tree."""
 
-    __slots__ = ("name", "owner", "region")
+    __slots__ = ("name", "options", "owner", "region")
 
-    def __init__(self, name: str, owner: str, region: str) -> None:
+    def __init__(self, name: str, owner: str, region: str, options: bytes = b"") -> None:
         self.name = name
         self.owner = owner
         self.region = region
+        self.options = options
         self.records = []
 
     def apply(self, txn: Transaction, batch: Batch) -> BucketRow:
@@ -34,7 +35,7 @@ class CreateBucket(Command):
                 raise BucketAlreadyOwnedByYou(BucketName=self.name)
             raise BucketAlreadyExists(BucketName=self.name)
         tree = txn.create_tree()
-        row = BucketRow(self.name, tree, self.owner, batch.now, self.region, None, b"")
+        row = BucketRow(self.name, tree, self.owner, batch.now, self.region, None, self.options)
         txn.put_bucket(row)
         batch.buckets[self.name] = row
         batch.buckets_changed = True

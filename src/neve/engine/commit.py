@@ -21,11 +21,18 @@ from neve.blobs.blobs import SEGMENT, BlobStore, Record, unpack_blob
 from neve.catalog.catalog import BucketRow, Catalog, ObjectRow, Transaction
 from neve.clock import now_us
 from neve.engine import records
+from neve.engine.room import Room
 from neve.errors import DomainError, NoSuchBucket, StoreFault, StoreFull, StoreReadOnly
 
 COMMANDS_MAX = 256
 GROUP_BYTES_MAX = 8 << 20
 REDO_BYTES_MAX = 96 << 10
+CATALOG_BYTES = 8 << 10
+"""What a record adds to the catalog's log, about: a page or two."""
+LEAVE_BYTES_MIN = 1 << 20
+"""On a full disk a segment of this size takes no more appends."""
+LINGER_S = 0.0003
+"""How long a group waits for the writers of the one before."""
 
 log = logging.getLogger("neve.engine")
 
@@ -57,6 +64,18 @@ class Command:
             for index in range(len(self.records)):
                 self.batch.amend(self, index, records.VOID, 0)
             raise
+
+
+class Nothing(Command):
+    """Changes nothing: makes the commit thread look after its segment."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.records = []
+
+    def apply(self, _txn: Transaction, _batch: "Batch") -> None:
+        return None
 
 
 class Batch:
@@ -175,6 +194,7 @@ class Committer:
         self,
         catalog: Catalog,
         store: BlobStore,
+        room: Room,
         *,
         durable: bool,
         on_buckets_changed: Callable[[], None],
@@ -182,6 +202,7 @@ class Committer:
     ) -> None:
         self._catalog = catalog
         self._store = store
+        self._room = room
         self._durable = durable
         self._on_buckets_changed = on_buckets_changed
         self._on_fatal = on_fatal
@@ -237,9 +258,15 @@ class Committer:
 
     def _run(self) -> None:
         going = True
+        last = 0
         while going:
             going = self._signal.get()
+            if last > 1 and len(self._pending) < last:
+                # The writers just answered are about to come again: a group of all of them costs
+                # little more than one of the first. A lone writer never waits here.
+                time.sleep(LINGER_S)
             while commands := self._take():
+                last = len(commands)
                 started = time.perf_counter()
                 results = self._guarded(commands)
                 elapsed = time.perf_counter() - started
@@ -294,18 +321,25 @@ class Committer:
 
     def _append(self, commands: list[Command], batch: Batch) -> dict[Command, Exception]:
         """Append all records; on a full disk give up the commands that need space."""
+        failed: dict[Command, Exception] = {}
+        if self._room.full:
+            # They were let in while there was room.
+            full = StoreFull("the disk has become full")
+            failed = {c: full for c in commands if c.records and not c.frees}
+            commands = [c for c in commands if c not in failed]
+            # What is deleted from it makes room only once it is compacted.
+            self._store.leave_segment(LEAVE_BYTES_MIN)
         group: list[Record] = []
         for command in commands:
             command.batch = batch
             command.first = len(group)
             group += command.records
         if not group:
-            return {}
-        failed: dict[Command, Exception] = {}
+            return failed
         try:
             self._write(group, batch)
         except StoreFull as error:
-            failed = {c: error for c in commands if c.records and not c.frees}
+            failed |= {c: error for c in commands if c.records and not c.frees}
             # Deleting must go on when the disk is full, even without a record of it: then a
             # rebuild may bring the deleted object back, which loses nothing.
             for command in commands:
@@ -317,6 +351,7 @@ class Committer:
         batch.append = append
         batch.seq_min = min(record.seq for record in group)
         self.figures.bytes += append.length
+        self._room.spend(append.length + CATALOG_BYTES * len(group))
         if self._durable:
             if append.raw is None:
                 self._store.sync_segment(append.segment)

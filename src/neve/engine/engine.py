@@ -17,13 +17,15 @@ from neve.blobs.blobs import MANIFEST, SEGMENT, BlobStore, unpack_blob
 from neve.catalog.catalog import BucketRow, Catalog, ObjectRow, PartRow, Reader, UploadRow
 from neve.clock import new_id, now_us
 from neve.engine import buckets
-from neve.engine.commit import Command, Committer
+from neve.engine.change import ChangeMeta
+from neve.engine.commit import Command, Committer, Nothing
 from neve.engine.conditions import NO_CONDITIONS, Conditions
 from neve.engine.copy import CopyShared
 from neve.engine.delete import DeleteObject, DeleteObjects
 from neve.engine.list import Page, list_page
 from neve.engine.manifests import Part, Piece, encode_pieces
 from neve.engine.read import Body, Leases, ObjectReader, read_span
+from neve.engine.room import Room
 from neve.engine.upload import (
     PART_BYTES_MIN,
     AbortUpload,
@@ -47,9 +49,11 @@ from neve.engine.write import (
     Slots,
     SmallWriter,
     Writer,
+    digest_of,
     settled,
 )
 from neve.errors import (
+    BlobCorrupt,
     ConditionalConflict,
     DomainError,
     InvalidPart,
@@ -63,6 +67,7 @@ from neve.iam.policies import Policy, parse_policy
 from neve.names import check_bucket_name
 
 COMPLETE_TRIES = 5
+CHANGE_TRIES = 100
 
 log = logging.getLogger("neve.engine")
 
@@ -130,9 +135,7 @@ class Engine:
         self.store = store
         self.durable = durable
         self.part_bytes_min = part_bytes_min
-        self.free_bytes_min = free_bytes_min
-        self.full = False
-        """Set while the disk has less than `free_bytes_min` left: writes are refused."""
+        self.room = Room(store.free_bytes, free_bytes_min)
         self._shared = shared
         self._reader: Reader = catalog.reader()
         self._pool = ThreadPoolExecutor(pool_threads, thread_name_prefix="disk")
@@ -144,6 +147,7 @@ class Engine:
         self.committer = Committer(
             catalog,
             store,
+            self.room,
             durable=durable,
             on_buckets_changed=shared.bump_bucket_generation,
             on_fatal=on_fatal,
@@ -162,7 +166,10 @@ class Engine:
 
     def check_space(self) -> None:
         """Look at the free space again; called once a second by the owner of the loop."""
-        self.full = self.store.free_bytes() < self.free_bytes_min
+        self.room.look()
+        if self.room.full:
+            # Its answer, an error too, is that of the next write.
+            self.committer.submit(Nothing()).add_done_callback(lambda done: done.exception())
 
     # Buckets.
 
@@ -184,10 +191,13 @@ class Engine:
         """All buckets in name order."""
         return [Bucket(row) for row in self._reader.buckets()]
 
-    async def create_bucket(self, name: str, owner: str, region: str) -> Bucket:
+    async def create_bucket(
+        self, name: str, owner: str, region: str, options: dict[str, Any] | None = None
+    ) -> Bucket:
         """Raises: InvalidBucketName, BucketAlreadyExists, BucketAlreadyOwnedByYou."""
         check_bucket_name(name)
-        row = await self._write(buckets.CreateBucket(name, owner, region))
+        packed = msgspec.msgpack.encode(options) if options else b""
+        row = await self._write(buckets.CreateBucket(name, owner, region, packed))
         await self.committer.submit(buckets.TellBucket(row))
         return Bucket(row)
 
@@ -258,12 +268,15 @@ class Engine:
 
     def writer(self, size: int | None) -> Writer:
         """A sink for a body of `size` bytes, None when that is not known. Raises: StoreFull."""
-        self._check_room()
+        self.room.check()
         if size is None:
-            return AnyWriter(self.store, self._pool, self._slots, durable=self.durable)
+            return AnyWriter(self._large_writer)
         if size < SMALL_BYTES:
             return SmallWriter()
-        return LargeWriter(self.store, self._pool, self._slots, durable=self.durable)
+        return self._large_writer()
+
+    def _large_writer(self) -> LargeWriter:
+        return LargeWriter(self.store, self._pool, self._slots, self.room, durable=self.durable)
 
     async def put_object(
         self,
@@ -334,6 +347,38 @@ class Engine:
         )
         row: ObjectRow = await self._write(command)
         return row
+
+    async def set_object_meta(
+        self, bucket: Bucket, key: str, change: Callable[[ObjectRow], bytes]
+    ) -> ObjectRow:
+        """Give an object the metadata that `change` makes of it; all else stays as it is.
+
+        `change` may be asked more than once; what it raises ends the matter.
+        Raises: NoSuchKey, BlobCorrupt; ConditionalConflict when others never cease to write it.
+        """
+        for _ in range(CHANGE_TRIES):
+            lease = self._leases.take()
+            try:
+                row = self.head(bucket, key)
+                meta = change(row)
+                if meta == row.meta:
+                    return row
+                tier = unpack_blob(row.blob).tier if row.blob else SEGMENT
+                data = manifest = None
+                if tier == SEGMENT:
+                    data = await self._in_pool(self._read_whole, row)
+                elif tier == MANIFEST:
+                    manifest = self._reader.manifest(unpack_blob(row.blob).id)
+            finally:
+                lease.end()
+            try:
+                done: ObjectRow = await self._write(
+                    ChangeMeta(bucket.name, row, meta, data, manifest)
+                )
+                return done
+            except ConditionalConflict:
+                continue
+        raise ConditionalConflict()
 
     # Multipart uploads.
 
@@ -475,12 +520,8 @@ class Engine:
 
     async def _write(self, command: Command) -> Any:
         """Submit a command that needs room."""
-        self._check_room()
+        self.room.check()
         return await self.committer.submit(command)
-
-    def _check_room(self) -> None:
-        if self.full:
-            raise StoreFull("the disk has less free space than the store keeps in reserve")
 
     async def _publish(self, command: Command, writer: SmallWriter | LargeWriter) -> Any:
         """Submit, and give the bytes up when the command is refused."""
@@ -495,7 +536,7 @@ class Engine:
         return await loop.run_in_executor(self._pool, call, *args)
 
     async def _as_file(self, writer: SmallWriter) -> LargeWriter:
-        large = LargeWriter(self.store, self._pool, self._slots, durable=self.durable)
+        large = self._large_writer()
         large.feed(memoryview(writer.data))
         await large.close()
         return large
@@ -504,7 +545,11 @@ class Engine:
         if not row.blob:
             return b""
         blob = unpack_blob(row.blob)
-        return self._read_span(blob.pack(), 0, row.size)
+        data = self._read_span(blob.pack(), 0, row.size)
+        if digest_of(data) != blob.digest:
+            # Writing damaged bytes again would give them a digest that is right.
+            raise BlobCorrupt(f"{row.key!r} does not match its digest")
+        return data
 
     def _read_span(self, packed: bytes, start: int, stop: int) -> bytes:
         return read_span(self.store.span(unpack_blob(packed), start, stop))

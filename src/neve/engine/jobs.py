@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from neve.clock import now_us
 from neve.engine.engine import Engine
 from neve.engine.reclaim import GRACE_S, Reclaimer
 from neve.engine.scrub import Scrubber
 
 UPLOAD_DAYS_MAX = 7.0
 SCRUB_SLICE_BYTES = 8 << 20
+SCRUB_PERIOD_S = 7 * 86_400.0
+"""A new walk begins this long after the last one ended."""
 
 
 class Job(NamedTuple):
@@ -33,6 +36,7 @@ class Jobs:
         oldest_read_us: Callable[[], int | None],
         grace_s: float = GRACE_S,
         scrub_bytes_per_s: int = SCRUB_SLICE_BYTES,
+        scrub_period_s: float = SCRUB_PERIOD_S,
         upload_days_max: float = UPLOAD_DAYS_MAX,
     ) -> None:
         self.engine = engine
@@ -43,7 +47,9 @@ class Jobs:
             grace_s=grace_s,
         )
         self.scrubber = Scrubber(engine.catalog, engine.store)
+        self._replayed = False
         self._scrub_bytes = scrub_bytes_per_s
+        self._scrub_period_us = int(scrub_period_s * 1e6)
         self._upload_days = upload_days_max
 
     def all(self) -> list[Job]:
@@ -58,6 +64,9 @@ class Jobs:
         ]
 
     def _checkpoint(self) -> dict[str, int]:
+        if not self._replayed:
+            self.reclaimer.replay_redo()
+            self._replayed = True
         self.reclaimer.trim_redo()
         return self.engine.catalog.checkpoint()
 
@@ -65,4 +74,8 @@ class Jobs:
         return self.reclaimer.abort_uploads(self._upload_days * 86_400)
 
     def _scrub(self) -> bool:
+        """A slice of the walk; between walks nothing."""
+        finished_us = self.scrubber.place().finished_us
+        if finished_us and now_us() - finished_us < self._scrub_period_us:
+            return False
         return self.scrubber.slice(self._scrub_bytes)

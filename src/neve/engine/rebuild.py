@@ -12,7 +12,14 @@ from typing import Any, NamedTuple
 
 from neve.blobs.blobs import FILE, MANIFEST, SEGMENT, Blob, BlobStore, Record, unpack_blob
 from neve.blobs.files import epoch_of
-from neve.catalog.catalog import EMPTY_SEQ_MIN, BucketRow, Catalog, ObjectRow, SegmentRow, Transaction
+from neve.catalog.catalog import (
+    EMPTY_SEQ_MIN,
+    BucketRow,
+    Catalog,
+    ObjectRow,
+    SegmentRow,
+    Transaction,
+)
 from neve.clock import now_us
 from neve.engine import records
 from neve.engine.backup import Progress, silent

@@ -64,6 +64,17 @@ class Reclaimer:
         self._looked: dict[int, int] = {}
         self.files_freed = self.segments_freed = self.bytes_moved = 0
 
+    def replay_redo(self) -> int:
+        """Write the bytes of all redo rows to their segments again, before the first trim.
+
+        The process that trimmed before this one may have ended because a sync failed; after that
+        the pages in the cache look clean although the disk does not have them.
+        """
+        redo = self._reader.redo()
+        for _, segment, offset, data in redo:
+            self._store.replay(segment, offset, data)
+        return len(redo)
+
     def trim_redo(self) -> int:
         """Sync the segments that redo rows stand for, then forget the rows."""
         redo = self._reader.redo_segments()

@@ -63,7 +63,7 @@ class Scrubber:
         """Check about `bytes_max` bytes from where the last slice ended; True at the end."""
         place = self.place()
         if not place.key and not place.tree:
-            place = place._replace(started_us=now_us(), objects=0, bytes=0)
+            place = Place(started_us=now_us(), finished_us=place.finished_us)
         trees = [tree for tree in self._reader.trees() if tree >= place.tree]
         if not trees:
             self._forget_gone()

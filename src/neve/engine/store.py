@@ -14,6 +14,7 @@ from neve.disk import Disk
 from neve.engine.engine import Engine, Shared
 from neve.engine.reclaim import change
 from neve.engine.recover import EPOCH, Recovered, mark_clean, recover
+from neve.errors import StoreRefused
 
 CATALOG = "catalog.db"
 
@@ -62,6 +63,7 @@ def prepare(folder: str, *, disk: Disk | None = None, vfs: str | None = None) ->
 
     Raises: StoreRefused, StoreFault.
     """
+    _check_catalog(folder)
     catalog = open_catalog(folder, create=True, disk=disk, vfs=vfs)
     try:
         store = open_blobs(folder, catalog, epoch=0, disk=disk)
@@ -71,6 +73,19 @@ def prepare(folder: str, *, disk: Disk | None = None, vfs: str | None = None) ->
             store.close()
     finally:
         catalog.close()
+
+
+def _check_catalog(folder: str) -> None:
+    """Refuse blobs without a catalog: to a new one they would all be garbage."""
+    path = os.path.join(folder, CATALOG)
+    if os.path.exists(path) and os.path.getsize(path):
+        return
+    for top in ("segments", "files"):
+        if any(names for _, _, names in os.walk(os.path.join(folder, top))):
+            raise StoreRefused(
+                f"The catalog {path} is missing but the store is not empty:"
+                f" restore a backup, or run neve rebuild {folder}"
+            )
 
 
 def finish(folder: str) -> None:

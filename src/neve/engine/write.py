@@ -6,6 +6,7 @@ rest go straight to a file of their own while they arrive, two buffers deep.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ from neve.clock import now_us
 from neve.engine import records
 from neve.engine.commit import Batch, Command
 from neve.engine.conditions import Conditions, check_conditions
+from neve.engine.room import Room
 from neve.errors import StoreFault
 
 SMALL_BYTES = 1 << 20
@@ -94,10 +96,13 @@ class Slots:
 class LargeWriter:
     """A body on its way to a file of its own; disk work happens in the pool, in order."""
 
-    def __init__(self, store: BlobStore, pool: Executor, slots: Slots, *, durable: bool) -> None:
+    def __init__(
+        self, store: BlobStore, pool: Executor, slots: Slots, room: Room, *, durable: bool
+    ) -> None:
         self._store = store
         self._pool = pool
         self._slots = slots
+        self._room = room
         self._slot: asyncio.Future[None] | None = None
         """Set while this writer waits for its slot."""
         self._started = self._ended = False
@@ -168,9 +173,11 @@ class LargeWriter:
             self._buffers.release(buffer)
 
     def _write_now(self, data: memoryview) -> None:
+        self._room.check()
         if self._file is None:
             self._file = self._store.create_file()
         self._file.write(data)
+        self._room.spend(len(data))
 
     async def close(self) -> None:
         if self._slot is not None:
@@ -218,11 +225,8 @@ class LargeWriter:
 class AnyWriter:
     """A body of unknown size: small until it has grown over the limit."""
 
-    def __init__(self, store: BlobStore, pool: Executor, slots: Slots, *, durable: bool) -> None:
-        self._store = store
-        self._pool = pool
-        self._slots = slots
-        self._durable = durable
+    def __init__(self, large: Callable[[], LargeWriter]) -> None:
+        self._large = large
         self.target: SmallWriter | LargeWriter = SmallWriter()
 
     @property
@@ -232,7 +236,7 @@ class AnyWriter:
     def feed(self, piece: memoryview) -> "asyncio.Future[Any] | None":
         target = self.target
         if isinstance(target, SmallWriter) and target.size + len(piece) >= SMALL_BYTES:
-            large = LargeWriter(self._store, self._pool, self._slots, durable=self._durable)
+            large = self._large()
             for earlier in target.pieces:
                 large.feed(memoryview(earlier))
             self.target = target = large

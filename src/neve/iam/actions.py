@@ -237,8 +237,8 @@ def more_actions(operation: str, headers: dict[bytes, bytes], versioned: bool) -
     """Return what `operation` needs on its own target beyond its `Permission`.
 
     Setting tags, retention or a legal hold while an object is created needs their own actions.
-    AWS also asks for s3:PutObjectAcl when an ACL is given; ACLs grant nothing here, so we do not
-    (s3-tests: test_bucket_policy_put_obj_grant).
+    AWS also asks for s3:PutObjectAcl when an ACL is given; that depends on what the ACL gives and
+    to whom, so `neve.s3.acl_requests` does (s3-tests: test_bucket_policy_put_obj_grant).
     """
     if operation in _OBJECT_CREATION:
         return tuple(dict.fromkeys(a for name, a in _HEADER_ACTIONS if name in headers))

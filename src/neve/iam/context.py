@@ -45,6 +45,7 @@ class RequestContext:
         "request_tags",
         "secure",
         "signature_age_ms",
+        "signature_version",
         "source_ip",
         "time_us",
     )
@@ -59,6 +60,7 @@ class RequestContext:
         auth_type: str = "",
         signature_age_ms: int = 0,
         time_us: int = 0,
+        signature_version: str = "AWS4-HMAC-SHA256",
     ) -> None:
         self.principal = principal
         self.source_ip = source_ip
@@ -68,6 +70,7 @@ class RequestContext:
         self.auth_type = auth_type
         self.signature_age_ms = signature_age_ms
         self.time_us = time_us
+        self.signature_version = signature_version
         self.existing_tags: Callable[[], Tags] | None = None
         self.request_tags: Callable[[], Tags] | None = None
         self.location: str | None = None
@@ -80,7 +83,7 @@ class RequestContext:
         """Return this request as if it listed `prefix`: may its caller know what is there?"""
         return RequestContext(
             self.principal, self.source_ip, self.secure, self.headers, {"prefix": prefix},
-            self.auth_type, self.signature_age_ms, self.time_us,
+            self.auth_type, self.signature_age_ms, self.time_us, self.signature_version,
         )  # fmt: skip
 
     def epoch_s(self) -> float:
@@ -221,7 +224,7 @@ _KEYS: dict[str, Extract] = {
     "s3:max-keys": _query("max-keys"),
     "s3:versionid": _query("versionId"),
     "s3:locationconstraint": lambda c: c.location,
-    "s3:signatureversion": lambda c: "AWS4-HMAC-SHA256" if c.auth_type else None,
+    "s3:signatureversion": lambda c: c.signature_version if c.auth_type else None,
     "s3:signatureage": lambda c: str(c.signature_age_ms) if c.auth_type else None,
     "s3:authtype": lambda c: c.auth_type or None,
     "s3:if-match": _header("if-match"),

@@ -1,9 +1,9 @@
 """One request on its way through an operation: what is known of it and what it may use."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from neve.errors import NoSuchKey
-from neve.iam.principals import ACCOUNT
+from neve.iam.principals import ACCOUNT, Principal
 from neve.s3 import rights
 from neve.s3.errors import S3Error
 from neve.s3.payload import read_body
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from neve.catalog.catalog import ObjectRow
     from neve.engine.engine import Bucket, Engine
     from neve.s3.pipeline import Pipeline
+    from neve.s3.sigv4 import Authenticated
 
 
 class Call:
@@ -24,6 +25,7 @@ class Call:
         "bucket",
         "caller",
         "engine",
+        "granted",
         "headers",
         "key",
         "name",
@@ -31,16 +33,22 @@ class Call:
         "query",
         "request",
         "route",
+        "tags",
     )
-    auth: Any
+    auth: "Authenticated"
     """What authentication found out, the form of the payload included."""
     bucket: "Bucket"
     """Unset for operations on the service and for CreateBucket."""
     name: str
     """The bucket's name as the request gave it."""
-    caller: Any
+    caller: Principal
     """The authenticated principal."""
     key: str
+    granted: "ObjectRow | None"
+    """The object whose ACL allowed something to the caller: what then is read of it is this."""
+
+    tags: "dict[str, str] | None"
+    """The tags the request would set, when they stand in its body; set before rights are asked."""
 
     def __init__(
         self,
@@ -58,6 +66,8 @@ class Call:
         self.query = query
         self.name = name
         self.key = ""
+        self.granted = None
+        self.tags = None
 
     def allows(self, action: str, bucket: "Bucket", key: str = "") -> bool:
         """Say whether the caller may do `action` on `key` of `bucket`."""
@@ -73,10 +83,25 @@ class Call:
 
         Raises: NoSuchKey for who may list the bucket, else S3Error AccessDenied.
         """
+        if self.granted is not None:
+            return self.readable(self.bucket, self.key)
         try:
             return self.engine.head(self.bucket, self.key)
         except NoSuchKey as error:
             raise self.absent(self.bucket, self.key) from error
+
+    def readable(self, bucket: "Bucket", key: str) -> "ObjectRow":
+        """Return the row of an object for which the caller's right has just been checked.
+
+        Raises: as `row`.
+        """
+        granted = self.granted
+        if granted is not None and granted.key == key and granted.tree == bucket.tree:
+            return granted
+        try:
+            return self.engine.head(bucket, key)
+        except NoSuchKey as error:
+            raise self.absent(bucket, key) from error
 
     def absent(self, bucket: "Bucket", key: str) -> Exception:
         """Return the error that tells no more about an absent key than the caller may know."""

@@ -5,7 +5,10 @@ covers. The arithmetic is `neve.signing`, the judgement `neve.s3.sigv4`.
 """
 
 import re
+import time
 from collections.abc import Callable, Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from operator import itemgetter
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -17,13 +20,18 @@ HEADER_SETS_MAX = 16
 HEADER_SET_BYTES_MAX = 512
 """What one claim may remember of the sets of header names that were found covered."""
 
+MAIL_DATE_BYTES_MAX = 64
+
 _HEADER_PARTS = ("Credential", "SignedHeaders", "Signature")
 _IS_DAY = re.compile(rb"[0-9]{8}").fullmatch
 _IS_NUMBER = re.compile(rb"[+-]?[0-9]{1,18}").fullmatch
-_IS_V2 = re.compile(rb"AWS [^:\s]+:\S+").fullmatch
 
 UNSUPPORTED_MECHANISM = (
     "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+)
+MISMATCH = (
+    "The request signature we calculated does not match the signature you provided."
+    " Check your key and signing method."
 )
 _CREDENTIAL_FORM = (
     'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
@@ -97,10 +105,7 @@ def parse_authorization(authorization: bytes) -> tuple[Claim, bytes]:
     if not space:
         message = "Authorization header is invalid -- one and only one ' ' (space) required."
         raise invalid_argument(message, authorization)
-    if algorithm == b"AWS" and not _IS_V2(authorization):
-        message = "AWS authorization header is invalid. Expected AwsAccessKeyId:signature"
-        raise invalid_argument(message, authorization)
-    if algorithm == b"AWS" or algorithm.startswith(b"AWS4-ECDSA-"):
+    if algorithm.startswith(b"AWS4-ECDSA-"):
         raise S3Error("InvalidRequest", UNSUPPORTED_MECHANISM)
     if algorithm != b"AWS4-HMAC-SHA256":
         raise invalid_argument("Unsupported Authorization Type", authorization)
@@ -171,6 +176,19 @@ def parse_parameters(raw_query: bytes) -> dict[str, bytes]:
     return parameters
 
 
+def parse_mail_date(text: bytes) -> float | None:
+    """Return the time of a Date header in the form of mail and HTTP, or None."""
+    if len(text) > MAIL_DATE_BYTES_MAX:
+        return None
+    try:
+        when = parsedate_to_datetime(text.decode("ascii"))
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    # A zone of -0000 leaves it naive; it is UTC all the same.
+    epoch = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
+    return epoch if epoch >= 0 else None
+
+
 def wrong_region(malformed: Callable[[str], S3Error], region: bytes, expected: bytes) -> S3Error:
     error = malformed(f"the region '{text_of(region)}' is wrong; expecting '{text_of(expected)}'")
     error.fields["Region"] = text_of(expected)
@@ -204,6 +222,15 @@ def invalid_argument(message: str, value: bytes, name: str = "Authorization") ->
 def invalid_token(token: bytes) -> S3Error:
     message = "The provided token is malformed or otherwise invalid."
     return S3Error("InvalidToken", message, **{"Token-0": text_of(token)})
+
+
+def unknown_key(access_key: str) -> S3Error:
+    message = "The AWS Access Key Id you provided does not exist in our records."
+    return S3Error("InvalidAccessKeyId", message, AWSAccessKeyId=access_key)
+
+
+def iso(epoch: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
 
 
 def text_of(data: bytes) -> str:

@@ -42,12 +42,18 @@ def checksum_headers(stored: str | None) -> Headers:
     ]
 
 
-def part_checksum_headers(stored: str | None) -> Headers:
-    """Return the field of a part's checksum, none when it has none."""
+def part_checksum_headers(stored: str | None, whole: str | None = None) -> Headers:
+    """Return the field of a part's checksum, none when it has none.
+
+    `whole` is the checksum of the object the part has become: its type is shown beside.
+    """
     if stored is None:
         return []
     algorithm, value = stored.split(";", 1)
-    return [(b"x-amz-checksum-" + algorithm.encode(), value.encode())]
+    headers = [(b"x-amz-checksum-" + algorithm.encode(), value.encode())]
+    if whole is not None:
+        headers.append((b"x-amz-checksum-type", whole.split(";", 2)[1].encode()))
+    return headers
 
 
 def checksum_elements(stored: str | None) -> str:

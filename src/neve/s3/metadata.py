@@ -1,4 +1,4 @@
-"""What an object is told about itself: user metadata, Content-* fields, storage class, tags.
+"""What an object is told about itself: user metadata, Content-* fields, storage class, tags, ACL.
 
 Stored as a msgpack map of header name → value, byte for byte as the client sent them: text in UTF-8
 or RFC 2047 words come back unchanged. Names are lower-case, as they are on the wire.
@@ -6,6 +6,8 @@ or RFC 2047 words come back unchanged. Names are lower-case, as they are on the 
 
 import msgspec
 
+from neve.s3.encryption import HEADERS as ENCRYPTION
+from neve.s3.encryption import check_encryption
 from neve.s3.errors import S3Error
 from neve.s3.response import Headers
 from neve.s3.tagging import parse_tag_header, tag_count
@@ -40,19 +42,12 @@ STORAGE_CLASSES = frozenset(
     )
 )
 DEFAULT_TYPE = b"binary/octet-stream"
+TAGGING = "x-amz-tagging"
+"""Name of the tags among the metadata, written as in the header."""
+ACL = "acl"
+"""Name of the packed ACL among the metadata: no header of a request is kept under it."""
 
 # Headers that ask for something nobody here would do: refused, never silently dropped.
-_ENCRYPTION = frozenset(
-    (
-        b"x-amz-server-side-encryption",
-        b"x-amz-server-side-encryption-aws-kms-key-id",
-        b"x-amz-server-side-encryption-context",
-        b"x-amz-server-side-encryption-customer-algorithm",
-        b"x-amz-server-side-encryption-customer-key",
-        b"x-amz-server-side-encryption-customer-key-md5",
-        b"x-amz-copy-source-server-side-encryption-customer-algorithm",
-    )
-)
 _LOCK = frozenset(
     (
         b"x-amz-object-lock-mode",
@@ -60,18 +55,7 @@ _LOCK = frozenset(
         b"x-amz-object-lock-legal-hold",
     )
 )
-_GRANTS = frozenset(
-    (
-        b"x-amz-acl",
-        b"x-amz-grant-full-control",
-        b"x-amz-grant-read",
-        b"x-amz-grant-read-acp",
-        b"x-amz-grant-write",
-        b"x-amz-grant-write-acp",
-    )
-)
-_UNSERVED = _ENCRYPTION | _LOCK | _GRANTS | {b"x-amz-write-offset-bytes"}
-_OWNER_ACLS = (b"private", b"bucket-owner-full-control", b"bucket-owner-read", b"")
+_UNSERVED = ENCRYPTION | _LOCK | {b"x-amz-write-offset-bytes"}
 
 Metadata = dict[str, bytes]
 
@@ -80,29 +64,18 @@ _unpack = msgspec.msgpack.Decoder(Metadata).decode
 
 
 def check_served(headers: dict[bytes, bytes]) -> None:
-    """Refuse a write that asks for encryption, a lock, a grant or an append.
+    """Refuse a write that asks for encryption, a lock or an append.
 
-    Raises: S3Error NotImplemented, InvalidRequest, AccessControlListNotSupported.
+    Raises: S3Error NotImplemented, InvalidRequest, InvalidArgument.
     """
     if _UNSERVED.isdisjoint(headers):
         return
-    check_acl(headers)
+    check_encryption(headers)
     for name in headers:
-        if name in _ENCRYPTION:
-            raise S3Error(
-                "NotImplemented", "Server-side encryption is not implemented.", Header=name.decode()
-            )
         if name in _LOCK:
             raise S3Error("InvalidRequest", "Bucket is missing Object Lock Configuration")
         if name == b"x-amz-write-offset-bytes":
             raise S3Error("NotImplemented", "Appending is not implemented.", Header=name.decode())
-
-
-def check_acl(headers: dict[bytes, bytes]) -> None:
-    """Refuse an ACL that gives anything to others than the owner, as BucketOwnerEnforced does."""
-    for name, value in headers.items():
-        if name in _GRANTS and not (name == b"x-amz-acl" and value in _OWNER_ACLS):
-            raise S3Error("AccessControlListNotSupported")
 
 
 def read_metadata(headers: dict[bytes, bytes]) -> Metadata:
@@ -191,6 +164,6 @@ def _shown(metadata: Metadata) -> Headers:
     for name, value in metadata.items():
         if name == "x-amz-tagging":
             headers.append((b"x-amz-tagging-count", b"%d" % tag_count(value)))
-        else:
+        elif name != ACL:
             headers.append((name.encode("latin-1"), value))
     return headers

@@ -59,7 +59,7 @@ async def receive_body(
         await writer.close()
         return Received(writer, md5, checksum)
     writer = call.engine.writer(size)
-    feed = _Feed(digest, writer, size_max)
+    feed = Feed(digest, writer, size_max)
     try:
         trailers = _NO_TRAILERS
         if framed:
@@ -77,7 +77,7 @@ async def receive_body(
     return Received(writer, md5, checksum)
 
 
-class _Feed:
+class Feed:
     """Passes decoded pieces to the digests, then to the writer."""
 
     __slots__ = ("_feed", "_left", "_limit", "_update")

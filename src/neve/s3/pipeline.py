@@ -19,7 +19,7 @@ from neve.s3.call import Call
 from neve.s3.errors import S3Error, from_domain
 from neve.s3.request import Request, parse_query, parse_target
 from neve.s3.response import Response, error_response
-from neve.s3.rights import allows
+from neve.s3.rights import allows, may_delete_something
 from neve.s3.routes import BUCKET, OBJECT, PREFLIGHT, ROUTES, SERVICE, Route, find_route
 
 if TYPE_CHECKING:
@@ -33,16 +33,8 @@ _NO_QUERY: dict[str, str] = {}
 _PRINCIPALS_MAX = 1024
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _OPTIONS_OPERATIONS = frozenset(("GetBucketOptions", "PutBucketOptions"))
-
-_DELETES = frozenset(("s3:DeleteObject", "s3:DeleteObjectVersion"))
-
-# What the front raises from a body, by name: the front lies above this layer.
-_BODY_CODES = {
-    "BodyTruncated": "IncompleteBody",
-    "BodyTimeout": "RequestTimeout",
-    "BodyTooLarge": "MaxMessageLengthExceeded",
-    "BodyMalformed": "IncompleteBody",
-}
+_SELF_AUTHORISED = frozenset(("PostObject", "PutObjectTagging"))
+"""Operations that ask for their rights themselves: who asks, or for what, stands in the body."""
 
 
 class Operation:
@@ -74,6 +66,10 @@ def _not_implemented(call: Call) -> Response:
     raise S3Error("NotImplemented", f"{call.route.operation} is not implemented.")
 
 
+def _is_root(canonical_id: str) -> bool:
+    return canonical_id == root_principal("").canonical_id
+
+
 class Pipeline:
     """Answers requests of one worker."""
 
@@ -85,12 +81,17 @@ class Pipeline:
         region: str = "us-east-1",
         domains: Sequence[str] = (),
         principal_of: Callable[[str], Principal] = root_principal,
+        known_canonical_id: Callable[[str], bool] = _is_root,
     ) -> None:
         self.engine = engine
         self.region = region
         self.principal_of = principal_of
+        self.known_canonical_id = known_canonical_id
+        """Says whether a canonical id belongs to somebody, who can be granted something."""
+        self.verifier = verifier
         self._verify = verifier.verify
         self._domains = [b"." + domain.strip(".").lower().encode() for domain in domains]
+        verifier.domains = self._domains
         self._operations = {route: Operation(route) for route in (*ROUTES, PREFLIGHT)}
 
     def handle(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
@@ -157,9 +158,11 @@ class Pipeline:
             return
         if operation.name == "DeleteObjects":
             # Each key is asked for on its own, once its document was read; a document of someone
-            # whom no policy could let delete anything is not worth the reading.
-            if bucket.policy is None or not _DELETES & bucket.policy.by_action.keys():
+            # whom nothing could let delete anything is not worth the reading.
+            if not may_delete_something(call, bucket):
                 raise S3Error("AccessDenied")
+            return
+        if operation.name in _SELF_AUTHORISED:
             return
         if operation.name in _OPTIONS_OPERATIONS or not operation.action:
             if call.caller.canonical_id != bucket.owner:
@@ -180,8 +183,7 @@ class Pipeline:
         if isinstance(error, S3Error):
             answer = error
         elif isinstance(error, NeveError):
-            code = _BODY_CODES.get(type(error).__name__)
-            answer = S3Error(code) if code else from_domain(error)
+            answer = from_domain(error)
         else:
             answer = S3Error("InternalError")
         if answer.code == "InternalError":

@@ -56,7 +56,7 @@ def parse_target(raw_path: bytes, host: bytes, domains: list[bytes]) -> tuple[st
     Raises: S3Error InvalidURI.
     """
     if domains:
-        bucket = _bucket_of_host(host, domains)
+        bucket = bucket_of_host(host, domains)
         if bucket is not None:
             return bucket, unescape(raw_path[1:])
     slash = raw_path.find(b"/", 1)
@@ -73,7 +73,11 @@ def parse_target(raw_path: bytes, host: bytes, domains: list[bytes]) -> tuple[st
     return "", b""
 
 
-def _bucket_of_host(host: bytes, domains: list[bytes]) -> str | None:
+def bucket_of_host(host: bytes, domains: list[bytes]) -> str | None:
+    """Return the bucket that is a host name under one of `domains`, or None.
+
+    Raises: S3Error InvalidBucketName.
+    """
     name = host.partition(b":")[0].lower()
     for suffix in domains:
         if name.endswith(suffix) and len(name) > len(suffix):

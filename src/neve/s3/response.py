@@ -5,9 +5,9 @@ The front adds the request id, the date, the server's name and the length of a b
 
 from email.utils import formatdate
 
+from neve.answer import Response
 from neve.s3.errors import S3Error
 from neve.s3.xml import document, escape
-from neve.server.http_response import Response
 
 __all__ = ["Headers", "Response", "error_response", "http_date", "xml_response"]
 

@@ -1,4 +1,4 @@
-"""The verifier of AWS Signature Version 4: who signed a request, and how to check its body.
+"""The verifier of AWS signatures: who signed a request, and how to check its body.
 
 It decides nothing about rights, reads no body and opens no socket. What it returns is that the
 holder of a secret signed exactly this method, path, query and these headers, not long ago.
@@ -13,22 +13,26 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
+from neve.s3 import sigv2
 from neve.s3.claims import (
+    MISMATCH,
     UNSUPPORTED_MECHANISM,
     Claim,
     credential_malformed,
     header_malformed,
     invalid_argument,
     invalid_token,
+    iso,
     parse_authorization,
     parse_credential,
     parse_expires,
+    parse_mail_date,
     parse_parameters,
     query_malformed,
     text_of,
+    unknown_key,
     wrong_day,
     wrong_region,
 )
@@ -59,8 +63,6 @@ DATES_MAX = 256
 AUTHORIZATION_BYTES_MAX = 1024
 """Bounds of the caches; a full one is emptied, which costs some microseconds and no correctness."""
 
-MAIL_DATE_BYTES_MAX = 64
-
 _STREAMS = {
     b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD": STREAM_SIGNED,
     b"STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER": STREAM_SIGNED_TRAILER,
@@ -89,10 +91,6 @@ _SHA256_FORMS = (
 _QUERY_REQUIRED = (
     "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential,"
     " X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
-)
-_MISMATCH = (
-    "The request signature we calculated does not match the signature you provided."
-    " Check your key and signing method."
 )
 
 
@@ -162,8 +160,10 @@ class Verifier:
         skew_s: int = 900,
     ) -> None:
         self._secret_of = secret_of
-        self._region = region.encode()
-        self._now = now
+        self.region = region.encode()
+        self.domains: list[bytes] = []
+        """Suffixes under which buckets are host names; the pipeline sets those it routes by."""
+        self.now = now
         self._skew_s = skew_s
         self._claims: dict[bytes, Claim] = {}
         self._keys: dict[tuple[str, bytes], bytes] = {}
@@ -194,7 +194,10 @@ class Verifier:
             if "Signature" in parameters and "AWSAccessKeyId" in parameters:
                 if authorization:
                     raise invalid_argument(_ONE_MECHANISM, authorization)
-                raise S3Error("InvalidRequest", UNSUPPORTED_MECHANISM)
+                now = self.now()
+                old = sigv2.parse_presigned(parameters, headers, now)
+                # It does not say when it was signed: older than any policy may allow.
+                return self._verify_old((method, raw_path, raw_query), headers, old, QUERY, 0, now)
         if not authorization:
             return _anonymous(headers)
         return self._verify_header(method, raw_path, raw_query, headers, authorization, any_region)
@@ -212,20 +215,24 @@ class Verifier:
         claim = self._claims.get(prefix)
         known = claim is not None
         if claim is None:
+            if authorization.lstrip().startswith(b"AWS "):
+                request = (method, raw_path, raw_query)
+                return self._verify_old_header(request, headers, authorization)
             claim, signature = parse_authorization(authorization)
         if b"x-amz-security-token" in headers:
             raise invalid_token(headers[b"x-amz-security-token"])
         digest = headers.get(b"x-amz-content-sha256", b"")
-        amz_date, signed_at = self._date_of(headers)
-        if self._region != claim.region and self._region and not any_region:
-            raise wrong_region(header_malformed, claim.region, self._region)
+        text = headers.get(b"x-amz-date") or headers.get(b"date") or b""
+        amz_date, signed_at = self._date_of(text)
+        if self.region != claim.region and self.region and not any_region:
+            raise wrong_region(header_malformed, claim.region, self.region)
         if amz_date[:8] != claim.date:
             raise header_malformed(wrong_day(claim.date, amz_date[:8]))
-        now = self._now()
+        now = self.now()
         if not -self._skew_s <= now - signed_at <= self._skew_s:
             raise self._skewed(amz_date, now)
         payload = _payload_of(digest)
-        key = self._signing_key(claim)
+        key = self.signing_key_of(claim)
         claim.check_signed(headers)
         request = (method, raw_path, raw_query)
         canonical = _check(request, headers, claim, digest, amz_date, key, signature)
@@ -257,8 +264,8 @@ class Verifier:
                 raise S3Error("InvalidRequest", UNSUPPORTED_MECHANISM)
             raise query_malformed('X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"')
         access_key, day, region = parse_credential(credential, credential_malformed)
-        if self._region != region and self._region and not any_region:
-            raise wrong_region(credential_malformed, region, self._region)
+        if self.region != region and self.region and not any_region:
+            raise wrong_region(credential_malformed, region, self.region)
         if not _IS_AMZ_DATE(amz_date) or (signed_at := self._epoch_of(amz_date)) is None:
             raise query_malformed(
                 "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""
@@ -267,10 +274,10 @@ class Verifier:
             raise query_malformed(wrong_day(day, amz_date[:8]))
         if "X-Amz-Security-Token" in parameters or b"x-amz-security-token" in headers:
             raise invalid_token(parameters.get("X-Amz-Security-Token", b""))
-        now = self._now()
+        now = self.now()
         self._check_lifetime(parse_expires(lifetime), signed_at, now)
         claim = Claim(access_key, day, region, signed)
-        key = self._signing_key(claim)
+        key = self.signing_key_of(claim)
         claim.check_signed(headers)
         digest = headers.get(b"x-amz-content-sha256") or parameters.get("X-Amz-Content-Sha256", b"")
         _check(request, headers, claim, digest or UNSIGNED_PAYLOAD, amz_date, key, signature)
@@ -278,28 +285,65 @@ class Verifier:
         payload = _unsigned_payload_of(headers, digest)
         return Authenticated(claim.access_key, payload, QUERY, signed_at, age_ms)
 
+    def _verify_old_header(
+        self,
+        request: tuple[str, bytes, bytes],
+        headers: Mapping[bytes, bytes],
+        authorization: bytes,
+    ) -> Authenticated:
+        claim = sigv2.parse_authorization(authorization, headers)
+        date = headers.get(b"x-amz-date", claim.date)
+        _, signed_at = self._date_of(date)
+        now = self.now()
+        if not -self._skew_s <= now - signed_at <= self._skew_s:
+            raise self._skewed(date, now)
+        return self._verify_old(request, headers, claim, HEADER, signed_at, now)
+
+    def _verify_old(
+        self,
+        request: tuple[str, bytes, bytes],
+        headers: Mapping[bytes, bytes],
+        claim: sigv2.Claim,
+        auth_type: str,
+        signed_at: float,
+        now: float,
+    ) -> Authenticated:
+        secret = self.secret(claim.access_key)
+        sigv2.check(request, headers, claim, secret, self.domains)
+        payload = _unsigned_payload_of(headers, headers.get(b"x-amz-content-sha256", b""))
+        age_ms = int((now - signed_at) * 1000)
+        found = Authenticated(claim.access_key, payload, auth_type, signed_at, age_ms)
+        found.signature_version = sigv2.VERSION
+        return found
+
     def _check_lifetime(self, expires_s: int, signed_at: float, now: float) -> None:
         if signed_at - now > self._skew_s:
-            raise S3Error("AccessDenied", "Request is not yet valid", ServerTime=_iso(now))
+            raise S3Error("AccessDenied", "Request is not yet valid", ServerTime=iso(now))
         if now > signed_at + expires_s:
             raise S3Error(
                 "AccessDenied",
                 "Request has expired",
                 **{
                     "X-Amz-Expires": expires_s,
-                    "Expires": _iso(signed_at + expires_s),
-                    "ServerTime": _iso(now),
+                    "Expires": iso(signed_at + expires_s),
+                    "ServerTime": iso(now),
                 },
             )
 
-    def _signing_key(self, claim: Claim) -> bytes:
-        secret = self._secret_of(claim.access_key)
+    def secret(self, access_key: str) -> str:
+        """Return the secret of an access key. Raises: S3Error InvalidAccessKeyId."""
+        secret = self._secret_of(access_key)
         if secret is None:
-            raise S3Error(
-                "InvalidAccessKeyId",
-                "The AWS Access Key Id you provided does not exist in our records.",
-                AWSAccessKeyId=claim.access_key,
-            )
+            raise unknown_key(access_key)
+        return secret
+
+    def time_of(self, amz_date: bytes) -> float | None:
+        """Return the time of `yyyymmddThhmmssZ`; None when it is not one."""
+        return self._epoch_of(amz_date) if _IS_AMZ_DATE(amz_date) else None
+
+    def signing_key_of(self, claim: Claim) -> bytes:
+        """Return the key that the claim's signature was made with. Raises as `secret`."""
+        secret = self.secret(claim.access_key)
         # The secret is part of what is looked up: a changed secret takes effect at once.
         entry = (secret, claim.scope)
         key = self._keys.get(entry)
@@ -317,16 +361,15 @@ class Verifier:
             self._claims.clear()
         self._claims[prefix] = claim
 
-    def _date_of(self, headers: Mapping[bytes, bytes]) -> tuple[bytes, float]:
-        """Return when the request says it was signed: `x-amz-date`, or else `Date`."""
-        text = headers.get(b"x-amz-date") or headers.get(b"date") or b""
+    def _date_of(self, text: bytes) -> tuple[bytes, float]:
+        """Return a date of either form as `x-amz-date` writes it, and its time."""
         epoch = self._dates.get(text)
         if epoch is not None:
             return text, epoch
         if _IS_AMZ_DATE(text):
             epoch = self._epoch_of(text)
         else:
-            epoch = _parse_mail_date(text)
+            epoch = parse_mail_date(text)
             if epoch is not None:
                 text = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(epoch)).encode()
         if epoch is None:
@@ -356,7 +399,7 @@ class Verifier:
             "RequestTimeTooSkewed",
             "The difference between the request time and the current time is too large.",
             RequestTime=amz_date.decode(),
-            ServerTime=_iso(now),
+            ServerTime=iso(now),
             MaxAllowedSkewMilliseconds=self._skew_s * 1000,
         )
 
@@ -395,7 +438,7 @@ def mismatch(access_key: str, text: bytes, signature: bytes, canonical: bytes) -
     """Return SignatureDoesNotMatch with what the client needs to find its mistake, as AWS does."""
     return S3Error(
         "SignatureDoesNotMatch",
-        _MISMATCH,
+        MISMATCH,
         AWSAccessKeyId=access_key,
         StringToSign=text_of(text),
         SignatureProvided=text_of(signature),
@@ -450,23 +493,6 @@ def _unsigned_payload_of(headers: Mapping[bytes, bytes], digest: bytes) -> Paylo
     ):
         return PayloadSpec(STREAM_UNSIGNED_TRAILER)
     return _UNSIGNED_PAYLOAD
-
-
-def _parse_mail_date(text: bytes) -> float | None:
-    """Return the time of a Date header in the form of mail and HTTP, or None."""
-    if len(text) > MAIL_DATE_BYTES_MAX:
-        return None
-    try:
-        when = parsedate_to_datetime(text.decode("ascii"))
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
-    # A zone of -0000 leaves it naive; it is UTC all the same.
-    epoch = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
-    return epoch if epoch >= 0 else None
-
-
-def _iso(epoch: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
 
 
 _UNSIGNED_PAYLOAD = PayloadSpec(UNSIGNED)

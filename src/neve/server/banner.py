@@ -1,7 +1,5 @@
 """What the terminal shows when the server is ready: where it is, the keys, what to type next."""
 
-import sys
-
 from neve import __version__
 from neve.config import Config
 from neve.folder import RootKeys
@@ -52,8 +50,3 @@ With mc:
 
 Ctrl-C stops the server.
 """
-
-
-def warn(message: str) -> None:
-    """Say something on stderr that must be read."""
-    print(f"neve: {message}", file=sys.stderr, flush=True)

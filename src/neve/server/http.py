@@ -18,19 +18,14 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from neve.answer import Response
+from neve.errors import BodyError, BodyMalformed, BodyTimeout, BodyTooLarge, BodyTruncated
 from neve.server.http_body import Body
 from neve.server.http_connection import Connection
-from neve.server.http_errors import (
-    BodyError,
-    BodyMalformed,
-    BodyTimeout,
-    BodyTooLarge,
-    BodyTruncated,
-    error_page,
-)
+from neve.server.http_errors import error_page
 from neve.server.http_limits import HttpLimits
 from neve.server.http_request import Request
-from neve.server.http_response import HeadWriter, Response
+from neve.server.http_response import HeadWriter
 from neve.spans import LazySpan, Span
 
 __all__ = [

@@ -9,8 +9,8 @@ from asyncio import Future
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from neve.errors import BodyError, BodyMalformed, BodyTooLarge
 from neve.server.http_chunked import ChunkDecoder
-from neve.server.http_errors import BodyError, BodyMalformed, BodyTooLarge
 
 Feed = Callable[[memoryview], "Future[Any] | None"]
 

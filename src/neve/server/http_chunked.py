@@ -6,7 +6,7 @@ bounded, trailers are checked for form and thrown away.
 
 import re
 
-from neve.server.http_errors import BodyMalformed
+from neve.errors import BodyMalformed
 
 _LINE_MAX = 1024
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")

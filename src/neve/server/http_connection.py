@@ -14,6 +14,8 @@ from collections.abc import Coroutine
 from math import inf
 from typing import Any, cast
 
+from neve.answer import Response
+from neve.errors import BodyError, BodyMalformed, BodyTimeout, BodyTruncated
 from neve.server.http_answer import (
     BUSY,
     CLOSED,
@@ -26,14 +28,7 @@ from neve.server.http_answer import (
 )
 from neve.server.http_body import NO_BODY, Body
 from neve.server.http_chunked import ChunkDecoder, decode_whole
-from neve.server.http_errors import (
-    BodyError,
-    BodyMalformed,
-    BodyTimeout,
-    BodyTruncated,
-    HttpRefused,
-    bad_request,
-)
+from neve.server.http_errors import HttpRefused, bad_request
 from neve.server.http_request import (
     Request,
     body_length,
@@ -41,7 +36,6 @@ from neve.server.http_request import (
     expects_continue,
     parse_head,
 )
-from neve.server.http_response import Response
 
 _TLS_BUFFER_BYTES = 64 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"

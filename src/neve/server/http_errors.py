@@ -3,28 +3,8 @@
 `BodyError` and its kin are raised from `Body.pump`; `HttpRefused` never leaves the front.
 """
 
+from neve.answer import Response
 from neve.errors import NeveError
-from neve.server.http_response import Response
-
-
-class BodyError(NeveError):
-    """The request body cannot be read to its end."""
-
-
-class BodyTruncated(BodyError):
-    """The client went away before the end of the body."""
-
-
-class BodyTimeout(BodyError):
-    """The body made no progress, or less than the minimum rate."""
-
-
-class BodyTooLarge(BodyError):
-    """The body has more bytes than the reader allows."""
-
-
-class BodyMalformed(BodyError):
-    """The chunked framing of the body is broken."""
 
 
 class HttpRefused(NeveError):

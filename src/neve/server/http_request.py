@@ -146,7 +146,8 @@ def body_length(request: Request) -> int | None:
 def expects_continue(request: Request) -> bool:
     """Return whether the client waits for 100 Continue. Raises HttpRefused."""
     expect = request.headers.get(b"expect")
-    if expect is None or request.version == "1.0":
+    # An empty field expects nothing.
+    if not expect or request.version == "1.0":
         return False
     if expect.lower() != b"100-continue":
         raise HttpRefused(417, "ExpectationFailed", "Only 100-continue can be expected.")

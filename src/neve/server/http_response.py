@@ -4,11 +4,12 @@ No I/O here. Invariants: a header value can never end the line it is on (CR, LF 
 spaces), and a Content-Length that the handler sets must be that of the body it gives.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from time import time
 from wsgiref.handlers import format_date_time
 
+from neve.answer import Response
 from neve.spans import Span, Spans
 
 _STATUS_LINES = {
@@ -18,27 +19,6 @@ _STATUS_LINES = {
 _SPACED = bytes.maketrans(b"\r\n\0", b"   ")
 BODILESS = frozenset((204, 304))
 _LENGTH_NAME = b"\r\ncontent-length: "
-
-
-class Response:
-    """Status, headers and body of an answer.
-
-    A body is bytes, a list of spans, or an async iterator of bytes (closed by the front).
-    """
-
-    __slots__ = ("status", "headers", "body", "close")
-
-    def __init__(
-        self,
-        status: int,
-        headers: Sequence[tuple[bytes, bytes]] = (),
-        body: bytes | Spans | AsyncIterator[bytes] = b"",
-        close: bool = False,
-    ) -> None:
-        self.status = status
-        self.headers = headers
-        self.body = body
-        self.close = close
 
 
 class HeadWriter:

@@ -7,7 +7,6 @@ the folder, so that a refusal leaves nothing behind.
 import asyncio
 import contextlib
 import ctypes
-import logging
 import os
 import resource
 import ssl
@@ -35,11 +34,10 @@ from neve.server.worker import Worker
 _M_ARENA_MAX = -8
 ARENAS_MAX = 2
 
-log = logging.getLogger("neve.server")
-
 
 def serve(config: Config) -> int:
     """Serve until stopped; the exit status. Raises: StoreRefused."""
+    os.umask(0o027)  # nothing in the folder is for everybody
     logs.set_up("supervisor", config.log_format, config.log_level)
     context = tls.make_context(config.tls_cert, config.tls_key) if config.tls_cert else None
     if config.access_log:

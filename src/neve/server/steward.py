@@ -8,20 +8,22 @@ steward waits for the workers, then leaves the store marked as ended in order.
 import asyncio
 import heapq
 import logging
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable
 
+from neve.answer import Response
 from neve.config import Config
 from neve.engine.engine import Engine
 from neve.engine.jobs import Job, Jobs
 from neve.engine.scrub import findings
 from neve.engine.store import finish, open_engine
+from neve.errors import StoreReadOnly
 from neve.server.http import HttpServer
 from neve.server.http_limits import HttpLimits
 from neve.server.http_request import Request
-from neve.server.http_response import Response
 from neve.server.metrics import Metrics
 from neve.server.page import Usage, render_page
 from neve.server.shared import READY, STEWARD, SUPERVISOR, Shared
@@ -80,6 +82,10 @@ class JobRunner:
         started = time.monotonic()
         try:
             outcome = job.run()
+        except StoreReadOnly as error:
+            # A sync failed: nothing this process did since is sure. The supervisor starts another.
+            log.critical("job %s: %s", job.name, error)
+            os._exit(1)
         except Exception:
             failures = self._failures[job.name] = self._failures.get(job.name, 0) + 1
             delay = min(max(RETRY_MAX_S, job.period_s), job.period_s * 2.0 ** min(failures, 32))

@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from neve.answer import Response
 from neve.config import Config
 from neve.engine.engine import Engine
 from neve.server.http_request import Request
-from neve.server.http_response import Response
 from neve.server.prometheus import render
 from neve.server.shared import READY, Shared
 

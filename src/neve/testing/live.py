@@ -152,7 +152,7 @@ class LiveServer:
         import boto3
         from botocore.config import Config
 
-        # Without a version boto3 presigns in the old form (SigV2), which Neve does not speak.
+        # Without a version boto3 presigns with Signature Version 2.
         config = Config(
             signature_version="s3v4",
             s3={"addressing_style": "path"},

@@ -5,6 +5,7 @@ new is copied. Root keys are copied as well: guard the backup as you guard the s
 """
 
 import argparse
+import os
 
 EXAMPLES = """\
 examples:
@@ -14,8 +15,10 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add source and target."""
-    parser.add_argument("folder", metavar="DATA", help="the store's folder")
-    parser.add_argument("target", metavar="TARGET", help="the folder to write the backup to")
+    parser.add_argument("folder", metavar="DATA", type=os.path.abspath, help="the store's folder")
+    parser.add_argument(
+        "target", metavar="TARGET", type=os.path.abspath, help="the folder to write the backup to"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ exit status is 1 when the bytes of an object were not whole; each such object is
 """
 
 import argparse
+import os
 import sys
 
 EXAMPLES = """\
@@ -16,7 +17,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the folder."""
-    parser.add_argument("folder", metavar="DATA", help="the store's folder")
+    parser.add_argument("folder", metavar="DATA", type=os.path.abspath, help="the store's folder")
 
 
 def run(options: argparse.Namespace) -> int:

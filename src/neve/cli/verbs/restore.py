@@ -1,6 +1,7 @@
 """Make a store out of a backup, in a new or empty folder; serve it afterwards as usual."""
 
 import argparse
+import os
 
 EXAMPLES = """\
 examples:
@@ -11,8 +12,12 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add source and folder."""
-    parser.add_argument("source", metavar="BACKUP", help="a folder that `neve backup` wrote")
-    parser.add_argument("folder", metavar="DATA", help="the folder of the new store")
+    parser.add_argument(
+        "source", metavar="BACKUP", type=os.path.abspath, help="a folder that `neve backup` wrote"
+    )
+    parser.add_argument(
+        "folder", metavar="DATA", type=os.path.abspath, help="the folder of the new store"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

@@ -7,7 +7,9 @@ Ignored: x-amz-confirm-remove-self-bucket-access (root can always change a polic
 from neve.errors import NoSuchBucketPolicy
 from neve.iam.documents import BODY_BYTES_MAX
 from neve.iam.policies import parse_policy
+from neve.s3.acls import BLOCK_POLICY, is_blocked
 from neve.s3.call import Call
+from neve.s3.errors import S3Error
 from neve.s3.response import Response, xml_response
 
 
@@ -22,7 +24,9 @@ def get_bucket_policy(call: Call) -> Response:
 async def put_bucket_policy(call: Call) -> Response:
     """Replace the policy of the bucket."""
     document = await call.body(BODY_BYTES_MAX)
-    parse_policy(document, call.bucket.name)
+    policy = parse_policy(document, call.bucket.name)
+    if policy.is_public and is_blocked(call.bucket, BLOCK_POLICY):
+        raise S3Error("AccessDenied")
     await call.engine.set_bucket_policy(call.bucket.name, document)
     return Response(204, [])
 
@@ -35,8 +39,7 @@ async def delete_bucket_policy(call: Call) -> Response:
 
 def get_bucket_policy_status(call: Call) -> Response:
     """Say whether the policy makes the bucket public."""
+    # A bucket without a policy is not public (s3-tests: test_get_bucket_policy_status).
     policy = call.bucket.policy
-    if policy is None:
-        raise NoSuchBucketPolicy(BucketName=call.bucket.name)
-    public = "true" if policy.is_public else "false"
+    public = "true" if policy is not None and policy.is_public else "false"
     return xml_response("PolicyStatus", f"<IsPublic>{public}</IsPublic>")

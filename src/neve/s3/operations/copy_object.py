@@ -2,17 +2,17 @@
 
 Supported: x-amz-copy-source with versionId=null, x-amz-copy-source-if-*, x-amz-metadata-directive,
 x-amz-tagging-directive, x-amz-checksum-algorithm, If-Match, If-None-Match, what PutObject keeps of
-an object. Refused: as PutObject. Ignored: x-amz-request-payer.
+an object. The ACL of the source is not copied. Refused: as PutObject. Ignored: x-amz-request-payer.
 """
 
 from neve.catalog.catalog import ObjectRow
-from neve.errors import NoSuchKey
+from neve.s3.acl_requests import new_object_acl
 from neve.s3.call import Call
 from neve.s3.checksums import parse_algorithm
 from neve.s3.conditions import check_read, write_conditions
 from neve.s3.errors import S3Error
 from neve.s3.integrity import checksum_elements, object_checksum
-from neve.s3.metadata import SYSTEM, Metadata, pack, read_metadata, unpack
+from neve.s3.metadata import ACL, SYSTEM, Metadata, pack, read_metadata, unpack
 from neve.s3.names import check_version, parse_copy_source
 from neve.s3.rehash import checksum_of
 from neve.s3.response import Response, xml_response
@@ -26,6 +26,7 @@ _EXPECTED_OWNER = b"x-amz-source-expected-bucket-owner"
 async def copy_object(call: Call) -> Response:
     """Copy an object."""
     given = read_metadata(call.headers)
+    acl = new_object_acl(call, call.headers)
     conditions = write_conditions(call.headers)
     source = find_source(call)
     if source.size > SOURCE_BYTES_MAX:
@@ -35,6 +36,8 @@ async def copy_object(call: Call) -> Response:
             f" source: {SOURCE_BYTES_MAX}",
         )
     meta = _new_metadata(call, source, given)
+    if acl is not None:
+        meta[ACL] = acl
     row = await call.engine.copy_object(
         source,
         call.bucket,
@@ -63,10 +66,7 @@ def find_source(call: Call) -> ObjectRow:
     check_version(source.version)
     action = "s3:GetObject" if source.version is None else "s3:GetObjectVersion"
     call.check(action, bucket, source.key)
-    try:
-        row = call.engine.head(bucket, source.key)
-    except NoSuchKey as error:
-        raise call.absent(bucket, source.key) from error
+    row = call.readable(bucket, source.key)
     check_read(call.headers, row.etag, row.mtime_us, _PREFIX)
     return row
 
@@ -113,9 +113,21 @@ def _new_metadata(call: Call, source: ObjectRow, given: Metadata) -> Metadata:
                 meta[name] = given[name]
     meta.pop("x-amz-tagging", None)
     tags = (given if replace_tags else old).get("x-amz-tagging")
+    if tags is not None and not replace_tags:
+        _check_tags_copied(call)
     if tags is not None:
         meta["x-amz-tagging"] = tags
     return meta
+
+
+def _check_tags_copied(call: Call) -> None:
+    """Raise S3Error AccessDenied unless the caller may read the source's tags and set the copy's.
+
+    AWS: "Copying objects", s3:GetObjectTagging and s3:PutObjectTagging.
+    """
+    source = parse_copy_source(call.headers[b"x-amz-copy-source"])
+    call.check("s3:GetObjectTagging", call.engine.bucket(source.bucket), source.key)
+    call.check("s3:PutObjectTagging", call.bucket, call.key)
 
 
 def _is_copied(name: str) -> bool:

@@ -1,13 +1,16 @@
 """CreateBucket: makes a bucket that belongs to the caller.
 
-Supported: LocationConstraint (this server's region), x-amz-acl private. Refused: public ACLs and
-grants (AccessControlListNotSupported), object lock (NotImplemented), other object ownership than
-BucketOwnerEnforced, directory buckets and tags in the configuration.
+Supported: LocationConstraint (this server's region), x-amz-acl, x-amz-grant-*,
+x-amz-object-ownership. Refused: object lock, directory buckets and tags in the configuration
+(NotImplemented).
 """
 
+from typing import Any
+
+from neve.s3.acl_requests import check_new_bucket, header_acl, packed_or_none
+from neve.s3.acls import BUCKET_ACL, OWNERSHIP, OWNERSHIPS
 from neve.s3.call import Call
 from neve.s3.errors import S3Error
-from neve.s3.metadata import check_acl
 from neve.s3.response import Response
 from neve.s3.xml import parse_xml
 
@@ -18,18 +21,37 @@ _UNSERVED = ("Location", "Bucket", "Tags")
 async def create_bucket(call: Call) -> Response:
     """Create a bucket."""
     headers = call.headers
-    check_acl(headers)
     if headers.get(b"x-amz-bucket-object-lock-enabled", b"").lower() == b"true":
         raise S3Error("NotImplemented", "Object lock is not implemented.")
-    ownership = headers.get(b"x-amz-object-ownership", b"BucketOwnerEnforced")
-    if ownership != b"BucketOwnerEnforced":
-        raise S3Error(
-            "NotImplemented", "Buckets belong to their owner: only BucketOwnerEnforced is served."
-        )
+    options = _options(call)
     body = await call.body(CONFIGURATION_BYTES_MAX)
     _check_location(body, call.pipeline.region)
-    await call.engine.create_bucket(call.name, call.caller.canonical_id, call.pipeline.region)
+    owner = call.caller.canonical_id
+    await call.engine.create_bucket(call.name, owner, call.pipeline.region, options)
     return Response(200, [(b"location", b"/" + call.name.encode()), (b"content-length", b"0")])
+
+
+def _options(call: Call) -> dict[str, Any]:
+    """Return what the headers say of the new bucket. Raises: S3Error."""
+    options: dict[str, Any] = {}
+    ownership = None
+    value = call.headers.get(b"x-amz-object-ownership")
+    if value is not None:
+        ownership = options[OWNERSHIP] = value.decode("latin-1")
+        if ownership not in OWNERSHIPS:
+            raise S3Error(
+                "InvalidArgument",
+                ArgumentName="x-amz-object-ownership",
+                ArgumentValue=ownership,
+            )
+    owner = call.caller.canonical_id
+    acl = header_acl(call, call.headers, "bucket", owner, owner)
+    if acl is not None:
+        check_new_bucket(acl, ownership)
+        packed = packed_or_none(acl, owner)
+        if packed is not None:
+            options[BUCKET_ACL] = packed
+    return options
 
 
 def _check_location(body: bytes, region: str) -> None:

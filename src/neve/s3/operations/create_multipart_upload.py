@@ -4,16 +4,20 @@ Supported: what PutObject keeps of an object, x-amz-checksum-algorithm, x-amz-ch
 Refused: as PutObject. Ignored: x-amz-request-payer.
 """
 
+from neve.s3.acl_requests import new_object_acl
 from neve.s3.call import Call
 from neve.s3.checksums import parse_upload
-from neve.s3.metadata import pack, read_metadata
+from neve.s3.metadata import ACL, pack, read_metadata
 from neve.s3.response import Headers, Response, xml_response
 from neve.s3.xml import escape
 
 
 async def create_multipart_upload(call: Call) -> Response:
     """Begin an upload in parts."""
-    meta = pack(read_metadata(call.headers))
+    metadata = read_metadata(call.headers)
+    acl = new_object_acl(call, call.headers)
+    if acl is not None:
+        metadata[ACL] = acl
     asked = parse_upload(call.headers)
     checksum = None
     headers: Headers = []
@@ -25,7 +29,7 @@ async def create_multipart_upload(call: Call) -> Response:
             (b"x-amz-checksum-type", type_.encode()),
         ]
     upload = await call.engine.create_upload(
-        call.bucket, call.key, call.caller.canonical_id, meta, checksum
+        call.bucket, call.key, call.caller.canonical_id, pack(metadata), checksum
     )
     inner = (
         f"<Bucket>{call.bucket.name}</Bucket><Key>{escape(call.key)}</Key>"

@@ -72,7 +72,7 @@ def _conditions(element: Element) -> Conditions:
     modified = element.value("LastModifiedTime")
     if etag is None and size is None and modified is None:
         return NO_CONDITIONS
-    if size is not None and not size.isdigit():
+    if size is not None and not (size.isascii() and size.isdigit() and len(size) <= 18):
         raise S3Error("InvalidArgument", ArgumentName="Size", ArgumentValue=size)
     second = None
     if modified is not None:

@@ -136,7 +136,7 @@ def _choose_part(call: Call, row: ObjectRow, headers: Headers) -> tuple[int, int
         for part in parts:
             if part.number == number:
                 stop = start + part.size
-                sums = part_checksum_headers(part.checksum)
+                sums = part_checksum_headers(part.checksum, row.checksum)
                 break
             start += part.size
         else:

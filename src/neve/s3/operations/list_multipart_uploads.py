@@ -5,6 +5,7 @@ Ignored: x-amz-request-payer.
 """
 
 from neve.catalog.catalog import UploadRow
+from neve.s3.acls import object_acl
 from neve.s3.call import Call
 from neve.s3.listing import Listing, owner_xml, parse_encoding, truncated_xml
 from neve.s3.metadata import unpack
@@ -45,8 +46,8 @@ def list_multipart_uploads(call: Call) -> Response:
         inner.append(f"<NextKeyMarker>{text(key)}</NextKeyMarker>")
         inner.append(f"<NextUploadIdMarker>{id}</NextUploadIdMarker>")
     inner.append(truncated_xml(truncated))
-    owner = owner_xml(call.bucket.owner)
-    inner += [_upload(e, listing, owner) for e in entries if not isinstance(e, str)]
+    uploads = [entry for entry in entries if not isinstance(entry, str)]
+    inner += [_upload(e, listing, object_acl(call.bucket, e.meta).owner) for e in uploads]
     inner += [
         f"<CommonPrefixes><Prefix>{text(entry)}</Prefix></CommonPrefixes>"
         for entry in entries
@@ -101,7 +102,7 @@ def _upload(upload: UploadRow, listing: Listing, owner: str) -> str:
         )
     return (
         f"<Upload><Key>{listing.text(upload.key)}</Key><UploadId>{upload.id}</UploadId>"
-        f"{owner_xml(upload.owner, 'Initiator')}{owner}"
+        f"{owner_xml(upload.owner, 'Initiator')}{owner_xml(owner)}"
         f"<StorageClass>{storage_class}</StorageClass>"
         f"<Initiated>{stamp(upload.created_us // 1_000_000)}</Initiated>{sums}</Upload>"
     )

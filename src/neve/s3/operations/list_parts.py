@@ -3,6 +3,7 @@
 Supported: max-parts 0…1000, part-number-marker, encoding-type=url. Ignored: x-amz-request-payer.
 """
 
+from neve.s3.acls import object_acl
 from neve.s3.call import Call
 from neve.s3.integrity import part_checksum_elements
 from neve.s3.listing import encoded, owner_xml, parse_encoding, truncated_xml
@@ -26,7 +27,7 @@ def list_parts(call: Call) -> Response:
         f"<Bucket>{call.bucket.name}</Bucket>",
         f"<Key>{encoded(call.key, parse_encoding(query))}</Key><UploadId>{upload.id}</UploadId>",
         owner_xml(upload.owner, "Initiator"),
-        owner_xml(call.bucket.owner),
+        owner_xml(object_acl(call.bucket, upload.meta).owner),
         f"<StorageClass>{storage_class}</StorageClass>",
         f"<PartNumberMarker>{marker}</PartNumberMarker><MaxParts>{limit}</MaxParts>",
     ]

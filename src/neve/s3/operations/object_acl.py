@@ -1,24 +1,42 @@
-"""GetObjectAcl, PutObjectAcl: the one ACL there is, full control for the bucket's owner.
+"""GetObjectAcl, PutObjectAcl: who may read and re-share an object besides the bucket's policy.
 
-Access is given by policies; ACLs are off, as on AWS with BucketOwnerEnforced.
+Supported: what PutBucketAcl supports; versionId=null. An ACL changes nothing else of the object:
+neither its bytes nor its ETag nor its time. Ignored: x-amz-request-payer.
 """
 
+from neve.catalog.catalog import ObjectRow
+from neve.s3.acl_requests import acl_response, packed_or_none, replacing_acl
+from neve.s3.acls import object_acl
 from neve.s3.call import Call
+from neve.s3.errors import S3Error
+from neve.s3.metadata import ACL, pack, unpack
 from neve.s3.names import check_version
-from neve.s3.operations.bucket_acl import check_new_acl, owner_acl
 from neve.s3.response import Response
 
 
 def get_object_acl(call: Call) -> Response:
     """Return the ACL of the object."""
     check_version(call.query.get("versionId"))
-    call.row()
-    return owner_acl(call.bucket.owner)
+    return acl_response(object_acl(call.bucket, call.row().meta))
 
 
 async def put_object_acl(call: Call) -> Response:
-    """Accept the ACL that the object has anyway; refuse any other."""
+    """Replace the ACL of the object."""
     check_version(call.query.get("versionId"))
-    call.row()
-    await check_new_acl(call)
+    bucket, row = call.bucket, call.row()
+    before = object_acl(bucket, row.meta)
+    acl = await replacing_acl(call, "object", before.owner)
+    packed = packed_or_none(acl, bucket.owner)
+
+    def change(now: ObjectRow) -> bytes:
+        # The right to change it came from the ACL it had, unless a policy gave it.
+        if call.granted is not None and object_acl(bucket, now.meta) != before:
+            raise S3Error("AccessDenied")
+        metadata = unpack(now.meta)
+        metadata.pop(ACL, None)
+        if packed is not None:
+            metadata[ACL] = packed
+        return pack(metadata)
+
+    await call.engine.set_object_meta(bucket, call.key, change)
     return Response(200, [])

@@ -2,15 +2,16 @@
 
 Supported: Content-MD5, x-amz-checksum-* in headers and trailers, If-None-Match, If-Match, user
 metadata, Cache-Control, Content-*, Expires, x-amz-website-redirect-location, x-amz-tagging,
-x-amz-storage-class (kept and shown; every class is stored alike), x-amz-acl private.
-Refused: server-side encryption and appending (NotImplemented), object lock (InvalidRequest), ACLs
-that give something away (AccessControlListNotSupported). Ignored: x-amz-request-payer.
+x-amz-storage-class (kept and shown; every class is stored alike), x-amz-acl, x-amz-grant-*.
+Refused: server-side encryption and appending (NotImplemented), object lock (InvalidRequest).
+Ignored: x-amz-request-payer.
 """
 
+from neve.s3.acl_requests import new_object_acl
 from neve.s3.call import Call
 from neve.s3.conditions import write_conditions
 from neve.s3.integrity import checksum_headers, object_checksum
-from neve.s3.metadata import pack, read_metadata
+from neve.s3.metadata import ACL, pack, read_metadata
 from neve.s3.payload import receive_body
 from neve.s3.response import Headers, Response
 
@@ -20,7 +21,10 @@ OBJECT_BYTES_MAX = 5 << 30
 
 async def put_object(call: Call) -> Response:
     """Write an object."""
-    meta = pack(read_metadata(call.headers))
+    metadata = read_metadata(call.headers)
+    acl = new_object_acl(call, call.headers)
+    if acl is not None:
+        metadata[ACL] = acl
     conditions = write_conditions(call.headers)
     received = await receive_body(call, OBJECT_BYTES_MAX)
     row = await call.engine.put_object(
@@ -28,7 +32,7 @@ async def put_object(call: Call) -> Response:
         call.key,
         received.writer,
         etag=received.md5,
-        meta=meta,
+        meta=pack(metadata),
         checksum=object_checksum(received.checksum),
         conditions=conditions,
     )

@@ -1,7 +1,8 @@
 """What a bucket answers about settings that it cannot have yet: what AWS says of an unset one.
 
 Clients ask for these on their way to something else (`mc stat`, `mc cp`, rclone, s3fs), and the
-honest answer is that nothing is configured. Setting any of them is NotImplemented.
+honest answer is that nothing is configured. Removing what is not there succeeds, as on AWS; setting
+any of them is NotImplemented.
 """
 
 from neve.s3.call import Call
@@ -9,12 +10,10 @@ from neve.s3.errors import CODES, S3Error
 from neve.s3.response import Response, xml_response
 
 _ABSENT = {
-    "GetBucketTagging": "NoSuchTagSet",
     "GetBucketLifecycleConfiguration": "NoSuchLifecycleConfiguration",
     "GetBucketCors": "NoSuchCORSConfiguration",
     "GetBucketEncryption": "ServerSideEncryptionConfigurationNotFoundError",
     "GetObjectLockConfiguration": "ObjectLockConfigurationNotFoundError",
-    "GetPublicAccessBlock": "NoSuchPublicAccessBlockConfiguration",
     "GetBucketReplication": "ReplicationConfigurationNotFoundError",
     "GetBucketWebsite": "NoSuchWebsiteConfiguration",
 }
@@ -24,15 +23,13 @@ _EMPTY = {
     "GetBucketLogging": ("BucketLoggingStatus", ""),
     "GetBucketNotificationConfiguration": ("NotificationConfiguration", ""),
     "GetBucketAccelerateConfiguration": ("AccelerateConfiguration", ""),
-    "GetBucketOwnershipControls": (
-        "OwnershipControls",
-        "<Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>",
-    ),
 }
 
 
 def describe(operation: str) -> str:
     """Return the answer to `operation` in words, for the reference."""
+    if operation.startswith("Delete"):
+        return "204"
     code = _ABSENT.get(operation)
     if code is not None:
         return f"{CODES[code][0]} `{code}`"
@@ -43,6 +40,8 @@ def describe(operation: str) -> str:
 def answer(call: Call) -> Response:
     """Say what an unconfigured bucket says."""
     operation = call.route.operation
+    if call.route.method == "DELETE":
+        return Response(204, [])
     code = _ABSENT.get(operation)
     if code is not None:
         raise S3Error(code, BucketName=call.bucket.name)

@@ -1,0 +1,63 @@
+"""Changing what an object is told about itself: its bytes, its ETag and its time stay.
+
+The record that a rebuild needs tells the whole object anew. Objects in a segment are appended
+again with their bytes, as copies are: so one record owns the bytes, and compaction never has to ask
+which. Files and manifests are named again; they keep their one owner.
+"""
+
+from neve.blobs.blobs import SEGMENT, Blob, Record
+from neve.catalog.catalog import ObjectRow, Transaction
+from neve.clock import now_us
+from neve.engine import records
+from neve.engine.commit import Batch, Command
+from neve.engine.write import digest_of
+from neve.errors import ConditionalConflict, NoSuchKey
+
+
+class ChangeMeta(Command):
+    """Give `row` other metadata, if it is still what stands at its key.
+
+    `data`: the bytes of an object in a segment (empty for one without bytes), else None.
+    Raises: BlobCorrupt when `data` is not what was written once.
+    """
+
+    __slots__ = ("bucket", "data", "meta", "row", "seq")
+
+    def __init__(
+        self, bucket: str, row: ObjectRow, meta: bytes, data: bytes | None, manifest: bytes | None
+    ) -> None:
+        self.bucket = bucket
+        self.row = row
+        self.meta = meta
+        self.data = data
+        self.seq = now_us()
+        about = (row.tree, row.key, row.etag, row.mtime_us, meta, row.checksum)
+        if data is None:
+            head = records.object_at_head(*about, row.size, row.blob, manifest)
+            self.records = [Record(records.OBJECT_AT, self.seq, head, b"", 0)]
+            return
+        digest = digest_of(data)
+        head = records.object_head(*about)
+        self.records = [Record(records.OBJECT, self.seq, head, data, digest)]
+
+    def apply(self, txn: Transaction, batch: Batch) -> ObjectRow:
+        row = self.row
+        batch.bucket(txn, self.bucket, row.tree)
+        old = txn.object(row.tree, row.key)
+        if old is None:
+            raise NoSuchKey(Key=row.key)
+        if old.seq != row.seq:
+            raise ConditionalConflict()
+        seq = self.seq
+        if old.seq >= seq:
+            seq = old.seq + 1
+            batch.amend(self, 0, self.records[0].kind, seq)
+        new = old._replace(seq=seq, meta=self.meta)
+        if self.data:
+            segment, offset = batch.data_offset(self)
+            length, digest = len(self.data), self.records[0].digest
+            new = new._replace(blob=Blob(SEGMENT, segment, offset, length, digest).pack())
+            batch.hold(segment, length)
+            batch.release(txn, old.blob)
+        txn.put_object(new)
+        return new

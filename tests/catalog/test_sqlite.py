@@ -362,3 +362,16 @@ class TestFaults:
             with pytest.raises(StoreFault, match=r"damaged.*neve rebuild"):
                 read()
         catalog.close()
+
+
+def test_a_checkpoint_that_finds_the_log_locked_does_nothing(tmp_path: Path) -> None:
+    class Locked:
+        def wal_checkpoint(self, name: str, mode: int) -> None:
+            raise apsw.BusyError("database is locked")
+
+    catalog = SqliteCatalog(str(tmp_path / "catalog.db"), create=True)
+    catalog._checkpointer = Locked()  # type: ignore[assignment]
+    assert catalog.checkpoint()["pages"] == 0
+    catalog._checkpointer = None
+    assert catalog.checkpoint()["pages"] > 0
+    catalog.close()

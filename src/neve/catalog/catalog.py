@@ -247,6 +247,9 @@ class Catalog(Protocol):
     def sync(self) -> None:
         """Make every committed transaction durable. Raises: StoreReadOnly once a sync failed."""
 
+    def log_bytes(self) -> int:
+        """How much the tables may grow by when the log is folded into them, at most."""
+
     def checkpoint(self, *, truncate: bool = False) -> dict[str, int]:
         """Fold the log into the tables, as far as readers allow; figures for the metrics
         (`wal_bytes` left, `pages` moved). For one process of the store only."""

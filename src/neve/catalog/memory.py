@@ -376,6 +376,9 @@ class MemoryCatalog:
     def sync(self) -> None:
         """Nothing is durable, so nothing waits."""
 
+    def log_bytes(self) -> int:
+        return 0
+
     def checkpoint(self, *, truncate: bool = False) -> dict[str, int]:
         return {"wal_bytes": 0, "pages": 0}
 

@@ -147,6 +147,9 @@ class SqliteCatalog:
                 raise StoreReadOnly(self._refusal) from error
             self._syncs_done = begun
 
+    def log_bytes(self) -> int:
+        return os.fstat(self._wal_fd).st_size
+
     def checkpoint(self, *, truncate: bool = False) -> dict[str, int]:
         if self._refusal is not None:
             raise StoreReadOnly(self._refusal)
@@ -155,7 +158,11 @@ class SqliteCatalog:
         connection = self._checkpointer
         try:
             # Moves what it can without anyone waiting; a restart then finds little left to do.
-            frames, moved = connection.wal_checkpoint("main", apsw.SQLITE_CHECKPOINT_PASSIVE)
+            try:
+                frames, moved = connection.wal_checkpoint("main", apsw.SQLITE_CHECKPOINT_PASSIVE)
+            except apsw.BusyError:
+                # Another process holds a lock that even this needs: the next call will do it.
+                return {"wal_bytes": self.log_bytes(), "pages": 0}
             pages = self._newly_moved(moved)
             frame_bytes = connection.pragma("page_size") + _FRAME_HEADER_BYTES
             # With much left, a long read is in the way, and waiting for it would be in vain.

@@ -135,7 +135,8 @@ class Engine:
         self.store = store
         self.durable = durable
         self.part_bytes_min = part_bytes_min
-        self.room = Room(store.free_bytes, free_bytes_min)
+        # What is in the catalog's log is written once more, to its tables.
+        self.room = Room(lambda: store.free_bytes() - catalog.log_bytes(), free_bytes_min)
         self._shared = shared
         self._reader: Reader = catalog.reader()
         self._pool = ThreadPoolExecutor(pool_threads, thread_name_prefix="disk")
@@ -486,7 +487,12 @@ class Engine:
             except NoSuchUpload:
                 return self._completed_before(bucket, key, upload_id, want)
             there = all_parts(self._reader, upload_id)
-            used, unused = choose_parts(there, want, upload_id, self.part_bytes_min)
+            try:
+                used, unused = choose_parts(there, want, upload_id, self.part_bytes_min)
+            except InvalidPart:
+                if self._reader.upload(upload_id) is None:
+                    continue  # Completed or aborted between the two reads.
+                raise
             etag = multipart_etag(used)
             command = CompleteUpload(bucket.name, row, used, unused, etag, checksum, conditions)
             try:
@@ -526,7 +532,8 @@ class Engine:
     async def _publish(self, command: Command, writer: SmallWriter | LargeWriter) -> Any:
         """Submit, and give the bytes up when the command is refused."""
         try:
-            return await self._write(command)
+            self.room.check()
+            return await self.committer.submit(command)
         except (DomainError, StoreFull):
             writer.abort()
             raise

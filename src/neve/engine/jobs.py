@@ -68,7 +68,10 @@ class Jobs:
             self.reclaimer.replay_redo()
             self._replayed = True
         self.reclaimer.trim_redo()
-        return self.engine.catalog.checkpoint()
+        room = self.engine.room
+        room.look()
+        # On a full disk the log gives its space back, which else it keeps for the next writes.
+        return self.engine.catalog.checkpoint(truncate=room.full)
 
     def _abort_uploads(self) -> int:
         return self.reclaimer.abort_uploads(self._upload_days * 86_400)

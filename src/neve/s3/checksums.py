@@ -146,7 +146,7 @@ class BodyDigest:
             shared = algorithm.name == "sha256" and self._sha256 is not None
             self._hasher = self._sha256 if shared else algorithm.new()
 
-    def update(self, piece: memoryview) -> None:
+    def update(self, piece: bytes | memoryview) -> None:
         """Add decoded bytes of the body."""
         self._md5.update(piece)
         if self._sha256 is not None:

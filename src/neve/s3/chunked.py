@@ -28,6 +28,9 @@ from neve.s3.sigv4 import (
 )
 from neve.signing import EMPTY_SHA256
 
+_SMALL_HEAD = re.compile(rb"([0-9a-fA-F]{1,8});chunk-signature=([0-9a-f]{64})\r\n").match
+_SMALL_END = re.compile(rb"\r\n0;chunk-signature=([0-9a-f]{64})\r\n\r\n\Z").match
+
 LINE_BYTES_MAX = 1024
 """Of a frame's first line or a trailer; clients send about 100."""
 TRAILERS_MAX = 8
@@ -250,6 +253,34 @@ class ChunkDecoder:
         self._tail += len(text)
         if text.strip(b"\r\n") or self._tail > TAIL_BYTES_MAX:
             raise _malformed_trailer()
+
+
+def decode_small(spec: PayloadSpec, body: bytes, decoded_length: int) -> bytes | None:
+    """Return the data of a whole signed body in hand that has the common form of small ones.
+
+    That is one data frame and the empty one that ends it, no trailers. Any other form, also a
+    malformed one, is None: `ChunkDecoder` takes them all and knows what to answer. The signatures
+    of the common form are verified here. Raises S3Error SignatureDoesNotMatch.
+    """
+    head = _SMALL_HEAD(body)
+    if head is None or int(head[1], 16) != decoded_length:
+        return None
+    start = head.end()
+    stop = start + decoded_length
+    end = _SMALL_END(body, stop)
+    if end is None or not decoded_length:
+        return None
+    data = body[start:stop]
+    digest = sha256(data).hexdigest().encode()
+    previous = spec.seed_signature
+    for last, signature in ((digest, head[2]), (EMPTY_SHA256, end[1])):
+        parts = (spec.amz_date, spec.scope, previous, EMPTY_SHA256, last)
+        text = b"AWS4-HMAC-SHA256-PAYLOAD\n%b\n%b\n%b\n%b\n%b" % parts
+        computed = hmac.digest(spec.signing_key, text, "sha256").hex().encode()
+        if not hmac.compare_digest(computed, signature):
+            raise mismatch(spec.access_key, text, signature, spec.canonical)
+        previous = computed
+    return data
 
 
 def decoded_length_of(headers: Mapping[bytes, bytes]) -> int:

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from neve.s3.checksums import BodyDigest, parse_content_md5, parse_declared
-from neve.s3.chunked import ChunkDecoder, decoded_length_of
+from neve.s3.chunked import ChunkDecoder, decode_small, decoded_length_of
 from neve.s3.errors import S3Error
 from neve.s3.integrity import Sum
-from neve.s3.sigv4 import SHA256, UNSIGNED
+from neve.s3.sigv4 import SHA256, STREAM_SIGNED, UNSIGNED
 
 if TYPE_CHECKING:
     from neve.engine.write import Writer
@@ -52,8 +52,11 @@ async def receive_body(
     if size is not None and size > size_max:
         raise _too_large(size, size_max)
     ready = body.ready
+    if ready and size and spec.kind == STREAM_SIGNED and declared is None:
+        ready = decode_small(spec, ready, size)
+        framed = ready is None
     if ready is not None and not framed:
-        digest.update(ready)  # type: ignore[arg-type]
+        digest.update(ready)
         md5, checksum = digest.finish()
         writer = call.engine.small(ready)
         await writer.close()
@@ -111,7 +114,7 @@ async def read_body(call: "Call", limit: int, *, own_checksum: bool = True) -> b
     digest = BodyDigest(spec, declared, parse_content_md5(headers))
     if not framed:
         data = await body.read(limit)
-        digest.update(data)  # type: ignore[arg-type]
+        digest.update(data)
         digest.finish()
         return data
     size = decoded_length_of(headers)

@@ -120,7 +120,12 @@ class Steward:
         stopping = asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, stopping.set)
         loop.add_signal_handler(signal.SIGHUP, lambda: None)
-        engine = open_engine(config.folder, self.shared, durable=config.durability == "full")
+        engine = open_engine(
+            config.folder,
+            self.shared,
+            durable=config.durability == "full",
+            free_bytes_min=config.disk_reserve_bytes,
+        )
         engine.start()
         runner = JobRunner(lambda: self._jobs(engine), self.metrics)
         runner.start()

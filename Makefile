@@ -11,13 +11,14 @@ JOBS ?= 2
 BIN := .venv/bin
 UV := $(BIN)/uv
 
-.PHONY: help serve demo test test-fast lint format bench clean environments
+.PHONY: help serve demo test test-fast crash lint format bench clean environments
 
 help:
 	@echo "make serve [DATA=./data] [ADDRESS=127.0.0.1:9000] [ARGS=…]   serve a folder over S3"
 	@echo "make demo        the scientist's recipe on a fresh store, left running"
 	@echo "make test        all tests; TESTS=tests/s3 for some of them"
 	@echo "make test-fast   the tests without the slow ones"
+	@echo "make crash       the crash tests with 200 kills instead of 20"
 	@echo "make lint        ruff and mypy"
 	@echo "make format      ruff's formatter"
 	@echo "make bench       measure Neve on this machine"
@@ -34,6 +35,9 @@ test: environments
 
 test-fast: environments
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup -m "not slow" $(TESTS) $(ARGS)
+
+crash: .venv/stamp-dev
+	NEVE_KILL_ROUNDS=200 $(BIN)/python -m pytest tests/crash $(ARGS)
 
 lint: .venv/stamp-dev
 	$(BIN)/ruff check .

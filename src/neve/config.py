@@ -253,7 +253,7 @@ class Config:
     discard_bytes_max: int = _setting(256 << 10, parse_size)
     discard_timeout_s: float = _setting(5.0, _parse_seconds)
     trailer_bytes_max: int = _setting(16 << 10, parse_size)
-    gather_bytes_max: int = _setting(64 << 10, parse_size)
+    gather_bytes_max: int = _setting(80 << 10, parse_size)
     gather_total_bytes_max: int = _setting(64 << 20, parse_size)
     connections_max: int = _setting(20_000, _parse_count)
 

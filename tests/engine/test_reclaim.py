@@ -1,11 +1,13 @@
 """Space comes back, and nothing that anybody needs goes with it."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from neve.clock import now_us
 from neve.engine.backup import Hold
+from neve.engine.commit import RECORD_BYTES
 from neve.engine.reclaim import HOLD, change
 from neve.engine.store import prepare
 from neve.testing.engine import Store, body_bytes, local_store, on_folder, pattern, run
@@ -65,7 +67,7 @@ def test_compaction_keeps_every_live_object_and_its_version(tmp_path: Path) -> N
             moved = store.engine.head(bucket, f"k{number:03}")
             assert moved._replace(blob=b"") == row._replace(blob=b"")
         live = sum(segment.live for segment in store.engine.catalog.reader().segments())
-        assert live == 40 * 9_000
+        assert live == 40 * (9_000 + RECORD_BYTES)
 
     run(small_segments(tmp_path), scenario)
 
@@ -183,3 +185,16 @@ def test_trimming_the_redo_log_syncs_first(tmp_path: Path, monkeypatch: pytest.M
         assert not reader.redo()
 
     on_folder(tmp_path, scenario)
+
+
+def test_a_segment_of_tiny_objects_is_not_taken_for_a_dead_one(tmp_path: Path) -> None:
+    async def scenario(store: Store) -> None:
+        bucket = await store.engine.create_bucket("bucket", "me", "r")
+        keys = [f"z/{number:06}/c/{number % 20}" for number in range(3_000)]
+        for at in range(0, len(keys), 250):
+            await asyncio.gather(*(store.put(bucket, key, b"x") for key in keys[at : at + 250]))
+        rows = store.engine.catalog.reader().segments()
+        assert len(rows) >= 2
+        assert not any(store.reclaimer._worth(row, now_us()) for row in rows if row.sealed)
+
+    run(small_segments(tmp_path), scenario)

@@ -31,6 +31,9 @@ CATALOG_BYTES = 8 << 10
 """What a record adds to the catalog's log, about: a page or two."""
 LEAVE_BYTES_MIN = 1 << 20
 """On a full disk a segment of this size takes no more appends."""
+RECORD_BYTES = 100
+"""What a record takes besides its data, at least: counted so that a segment of tiny objects does
+not look as if it were mostly dead."""
 LINGER_S = 0.0003
 """How long a group waits for the writers of the one before."""
 
@@ -127,7 +130,7 @@ class Batch:
             sums[1] += size
 
     def hold(self, segment: int, length: int) -> None:
-        self.live[segment] = self.live.get(segment, 0) + length
+        self.live[segment] = self.live.get(segment, 0) + length + RECORD_BYTES
 
     def release(self, txn: Transaction, packed: bytes) -> None:
         """One row less refers to the blob; what nobody refers to becomes garbage."""
@@ -135,7 +138,7 @@ class Batch:
             return
         blob = unpack_blob(packed)
         if blob.tier == SEGMENT:
-            self.live[blob.id] = self.live.get(blob.id, 0) - blob.length
+            self.live[blob.id] = self.live.get(blob.id, 0) - blob.length - RECORD_BYTES
         else:
             release_shared(txn, blob.tier, blob.id, self.now)
 

@@ -1,5 +1,6 @@
 """The periodic work of a store, run by the steward; each job is short, bounded and repeatable."""
 
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,6 +11,8 @@ from neve.engine.scrub import Scrubber
 
 UPLOAD_DAYS_MAX = 7.0
 SCRUB_SLICE_BYTES = 8 << 20
+SCRUB_REST = 50
+"""The scrub rests this many times as long as a slice took: it has 2 % of one core at most."""
 SCRUB_PERIOD_S = 7 * 86_400.0
 """A new walk begins this long after the last one ended."""
 
@@ -48,6 +51,7 @@ class Jobs:
         )
         self.scrubber = Scrubber(engine.catalog, engine.store)
         self._replayed = False
+        self._scrub_rests_until = 0.0
         self._scrub_bytes = scrub_bytes_per_s
         self._scrub_period_us = int(scrub_period_s * 1e6)
         self._upload_days = upload_days_max
@@ -77,8 +81,13 @@ class Jobs:
         return self.reclaimer.abort_uploads(self._upload_days * 86_400)
 
     def _scrub(self) -> bool:
-        """A slice of the walk; between walks nothing."""
+        """A slice of the walk, then a rest; between walks nothing."""
+        started = time.monotonic()
+        if started < self._scrub_rests_until:
+            return False
         finished_us = self.scrubber.place().finished_us
         if finished_us and now_us() - finished_us < self._scrub_period_us:
             return False
-        return self.scrubber.slice(self._scrub_bytes)
+        ended = self.scrubber.slice(self._scrub_bytes)
+        self._scrub_rests_until = started + (time.monotonic() - started) * SCRUB_REST
+        return ended

@@ -23,6 +23,7 @@ from neve.catalog.catalog import (
 from neve.clock import now_us
 from neve.engine import records
 from neve.engine.backup import Progress, silent
+from neve.engine.commit import RECORD_BYTES
 from neve.engine.manifests import blobs_of, decode_manifest
 from neve.engine.recover import EPOCH, SWEEP_BEFORE
 from neve.engine.store import CATALOG, open_blobs, open_catalog
@@ -195,7 +196,9 @@ class Rebuilder:
                     continue
                 blob = unpack_blob(row.blob)
                 if blob.tier == SEGMENT:
-                    segment_live[blob.id] = segment_live.get(blob.id, 0) + blob.length
+                    segment_live[blob.id] = (
+                        segment_live.get(blob.id, 0) + blob.length + RECORD_BYTES
+                    )
                     continue
                 owners[blob.tier, blob.id] = owners.get((blob.tier, blob.id), 0) + 1
                 files = [blob]

@@ -14,7 +14,7 @@ from neve.catalog.catalog import Catalog, Reader, SegmentRow, Transaction
 from neve.clock import now_us
 from neve.engine import records
 from neve.engine.buckets import delete_upload
-from neve.engine.commit import Batch, release_shared
+from neve.engine.commit import RECORD_BYTES, Batch, release_shared
 from neve.engine.manifests import blobs_of, decode_manifest, decode_pieces
 from neve.engine.read import read_span
 from neve.engine.recover import SWEEP_BEFORE
@@ -209,7 +209,7 @@ class Reclaimer:
                 old = Blob(SEGMENT, segment, need.offset, need.length, digest)
                 new = Blob(SEGMENT, append.segment, offset, need.length, digest)
                 if txn.replace_blob(need.tree, need.key, old.pack(), new.pack()):
-                    live += need.length
+                    live += need.length + RECORD_BYTES
             txn.add_segment(segment, 0, -live)
             seq_min = min(need.record.seq for need in group)
             txn.add_segment(append.segment, append.length, live, seq_min)

@@ -19,7 +19,7 @@ from neve.errors import BlobCorrupt, BlobMissing
 
 PLACE = "scrub/place"
 FINDING = "scrub/finding/"
-ROWS_PER_SLICE = 1000
+ROWS_PER_SLICE = 200
 
 log = logging.getLogger("neve.scrub")
 

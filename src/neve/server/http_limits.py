@@ -27,7 +27,7 @@ class HttpLimits:
     """An unread body with no more than this left is skipped and its connection kept."""
     discard_timeout_s: float = 5.0
     trailer_bytes_max: int = 16 * 1024
-    gather_bytes_max: int = 64 * 1024
+    gather_bytes_max: int = 80 * 1024
     """A body up to this size is collected before the handler starts, so that it is `ready`."""
     gather_total_bytes_max: int = 64 * 1024 * 1024
     """Of all bodies being collected at one time; over it, handlers start at once and pump."""

@@ -31,7 +31,7 @@ from neve.s3.post_policy import PostPolicy, check_policy, check_size, parse_post
 from neve.s3.response import XML_TYPE, Headers, Response
 from neve.s3.sigv4 import UNSIGNED
 from neve.s3.tagging import encode_tags, parse_tag_document
-from neve.s3.xml import document, escape
+from neve.s3.xml import escape
 
 _FILENAME = b"${filename}"
 _NOT_EXPANDED = frozenset(("policy", "signature", "x-amz-signature"))
@@ -210,7 +210,9 @@ def _answer(asked: Call, fields: dict[str, bytes], etag: str, sums: Headers) -> 
         f"<Location>{escape(location)}</Location><Bucket>{asked.bucket.name}</Bucket>"
         f"<Key>{escape(asked.key)}</Key><ETag>&quot;{etag}&quot;</ETag>"
     )
-    return Response(201, [XML_TYPE, *headers], document("PostResponse", inner))
+    # AWS: the one document of S3 that has no namespace.
+    page = f'<?xml version="1.0" encoding="UTF-8"?>\n<PostResponse>{inner}</PostResponse>'
+    return Response(201, [XML_TYPE, *headers], page.encode())
 
 
 def _redirect(fields: dict[str, bytes]) -> str | None:

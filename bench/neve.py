@@ -30,7 +30,7 @@ LOG_CHARACTERS_MAX = 4000
 def running(options: list[str], parent: Path | None = None) -> Iterator[Target]:
     """Run `neve serve` until the block ends; the folder disappears with it."""
     with tempfile.TemporaryDirectory(prefix="neve-bench-", dir=parent) as folder:
-        keys = ("bench", secrets.token_urlsafe(24))
+        keys = ("bench", secrets.token_hex(20))
         port, panel_port = _free_ports(2)
         command = [
             *(sys.executable, "-m", "neve", "serve", f"{folder}/data"),

@@ -114,7 +114,7 @@ def test_the_command_measures_cleans_up_and_compares(target, client, tmp_path: P
     for label in ("one", "two"):
         status = main([
             *("--endpoint", target.endpoint, "--access-key", target.access_key),
-            *("--secret-key", target.secret_key, "--pid", str(target.pid), "--label", label),
+            *(f"--secret-key={target.secret_key}", "--pid", str(target.pid), "--label", label),
             *("--only", "put-4k", "--seconds", "0.2", "--json", str(tmp_path / label)),
         ])  # fmt: skip
         assert status == 0

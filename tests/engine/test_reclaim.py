@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from neve.catalog.catalog import Transaction
 from neve.clock import now_us
 from neve.engine.backup import Hold
 from neve.engine.commit import RECORD_BYTES
@@ -196,5 +197,24 @@ def test_a_segment_of_tiny_objects_is_not_taken_for_a_dead_one(tmp_path: Path) -
         rows = store.engine.catalog.reader().segments()
         assert len(rows) >= 2
         assert not any(store.reclaimer._worth(row, now_us()) for row in rows if row.sealed)
+
+    run(small_segments(tmp_path), scenario)
+
+
+def test_a_segment_that_was_never_made_holds_up_nothing(tmp_path: Path) -> None:
+    async def scenario(store: Store) -> None:
+        def killed_before_the_file(txn: Transaction) -> None:
+            txn.seal_segment(txn.create_segment(now_us()))
+
+        change(store.engine.catalog, killed_before_the_file)
+        bucket = await store.engine.create_bucket("bucket", "me", "r")
+        for number in range(40):
+            await store.put(bucket, "same", pattern(20_000, number))
+        before = len(store.engine.catalog.reader().segments())
+        assert store.reclaimer.compact() > 1
+        assert store.reclaimer.compact() == 0
+        rows = store.engine.catalog.reader().segments()
+        assert 1 not in [row.id for row in rows] and len(rows) < before
+        assert store.get(bucket, "same") == pattern(20_000, 39)
 
     run(small_segments(tmp_path), scenario)

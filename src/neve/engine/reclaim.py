@@ -19,7 +19,7 @@ from neve.engine.manifests import blobs_of, decode_manifest, decode_pieces
 from neve.engine.read import read_span
 from neve.engine.recover import SWEEP_BEFORE
 from neve.engine.write import digest_of
-from neve.errors import BlobCorrupt
+from neve.errors import BlobCorrupt, BlobMissing
 
 GRACE_S = 5.0
 GARBAGE_PER_RUN = 2000
@@ -138,6 +138,14 @@ class Reclaimer:
         try:
             needed = list(self._needed(row, oldest))
         except CorruptSegment:
+            self._looked[row.id] = now_us()
+            return 0
+        except BlobMissing:
+            # A process that was killed between making the row and making the file. When rows refer
+            # to it the scrub reports them; the others must not wait for this one.
+            if row.live == 0:
+                change(self._catalog, lambda txn: txn.delete_segment(row.id))
+                return 1
             self._looked[row.id] = now_us()
             return 0
         if row.live == 0 or sum(n.length for n in needed) * 2 <= row.size:

@@ -17,8 +17,8 @@ from neve.errors import ConditionalConflict, NoSuchKey
 class ChangeMeta(Command):
     """Give `row` other metadata, if it is still what stands at its key.
 
-    `data`: the bytes of an object in a segment (empty for one without bytes), else None.
-    Raises: BlobCorrupt when `data` is not what was written once.
+    `data`: the bytes of an object in a segment (empty for one without bytes), compared with their
+    digest by who read them: a new record has a new digest. None for files and manifests.
     """
 
     __slots__ = ("bucket", "data", "meta", "row", "seq")

@@ -18,13 +18,13 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
+from neve.s3.claims import mismatch
 from neve.s3.errors import S3Error
 from neve.s3.sigv4 import (
     STREAM_SIGNED,
     STREAM_SIGNED_TRAILER,
     STREAM_UNSIGNED_TRAILER,
     PayloadSpec,
-    mismatch,
 )
 from neve.signing import EMPTY_SHA256
 

@@ -233,5 +233,25 @@ def iso(epoch: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
 
 
+def mismatch(access_key: str, text: bytes, given: bytes, canonical: bytes | None = None) -> S3Error:
+    """Return SignatureDoesNotMatch with what the client needs to find its mistake, as AWS does.
+
+    `text` is what was signed; `canonical` the canonical request, where the signature has one.
+    """
+    fields: dict[str, str] = {}
+    if canonical is not None:
+        fields["CanonicalRequest"] = text_of(canonical)
+        fields["CanonicalRequestBytes"] = canonical.hex(" ")
+    return S3Error(
+        "SignatureDoesNotMatch",
+        MISMATCH,
+        AWSAccessKeyId=access_key,
+        StringToSign=text_of(text),
+        SignatureProvided=text_of(given),
+        StringToSignBytes=text.hex(" "),
+        **fields,
+    )
+
+
 def text_of(data: bytes) -> str:
     return data.decode("utf-8", "replace")

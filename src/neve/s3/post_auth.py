@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 from neve.s3 import sigv2
 from neve.s3.claims import (
-    MISMATCH,
     Claim,
     invalid_argument,
     invalid_token,
+    mismatch,
     parse_credential,
     query_malformed,
     text_of,
@@ -89,7 +89,7 @@ def _version_4(
     claim = Claim(access_key, day, region, b"host")
     computed = signature(verifier.signing_key_of(claim), fields["policy"])
     if not hmac.compare_digest(computed, given):
-        raise _mismatch(claim.access_key, fields["policy"], given)
+        raise mismatch(claim.access_key, fields["policy"], given)
     age_ms = int((verifier.now() - signed_at) * 1000)
     return Authenticated(claim.access_key, payload, POST, signed_at, age_ms)
 
@@ -98,7 +98,7 @@ def _version_2(verifier: "Verifier", fields: Mapping[str, bytes]) -> Authenticat
     access_key = text_of(fields["awsaccesskeyid"])
     computed = sigv2.signature(verifier.secret(access_key), fields["policy"])
     if not hmac.compare_digest(computed, fields["signature"]):
-        raise _mismatch(access_key, fields["policy"], fields["signature"])
+        raise mismatch(access_key, fields["policy"], fields["signature"])
     now = verifier.now()
     # It does not say when it was signed: older than any policy may allow.
     found = Authenticated(access_key, PayloadSpec(UNSIGNED), POST, 0.0, int(now * 1000))
@@ -108,14 +108,3 @@ def _version_2(verifier: "Verifier", fields: Mapping[str, bytes]) -> Authenticat
 
 def _malformed(detail: str) -> S3Error:
     return query_malformed(f"Error parsing the X-Amz-Credential parameter; {detail}")
-
-
-def _mismatch(access_key: str, text: bytes, given: bytes) -> S3Error:
-    return S3Error(
-        "SignatureDoesNotMatch",
-        MISMATCH,
-        AWSAccessKeyId=access_key,
-        StringToSign=text_of(text),
-        SignatureProvided=text_of(given),
-        StringToSignBytes=text.hex(" "),
-    )

@@ -20,7 +20,13 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from neve.s3.claims import MISMATCH, invalid_argument, invalid_token, iso, text_of
+from neve.s3.claims import (
+    invalid_argument,
+    invalid_token,
+    iso,
+    mismatch,
+    text_of,
+)
 from neve.s3.errors import S3Error
 from neve.s3.request import bucket_of_host
 from neve.s3.routes import ROUTES
@@ -123,14 +129,7 @@ def check(
         if hmac.compare_digest(computed, claim.signature):
             return
     text = start + path + _question(_signed_fields(raw_query))
-    raise S3Error(
-        "SignatureDoesNotMatch",
-        MISMATCH,
-        AWSAccessKeyId=claim.access_key,
-        StringToSign=text_of(text),
-        SignatureProvided=text_of(claim.signature),
-        StringToSignBytes=text.hex(" "),
-    )
+    raise mismatch(claim.access_key, text, claim.signature)
 
 
 def signature(secret: str, text: bytes) -> bytes:

@@ -17,7 +17,6 @@ from typing import Final
 
 from neve.s3 import sigv2
 from neve.s3.claims import (
-    MISMATCH,
     UNSUPPORTED_MECHANISM,
     Claim,
     credential_malformed,
@@ -25,13 +24,13 @@ from neve.s3.claims import (
     invalid_argument,
     invalid_token,
     iso,
+    mismatch,
     parse_authorization,
     parse_credential,
     parse_expires,
     parse_mail_date,
     parse_parameters,
     query_malformed,
-    text_of,
     unknown_key,
     wrong_day,
     wrong_region,
@@ -432,20 +431,6 @@ def _check(
         if hmac.compare_digest(computed, signature):
             return raw
     raise mismatch(claim.access_key, text, signature, canonical)
-
-
-def mismatch(access_key: str, text: bytes, signature: bytes, canonical: bytes) -> S3Error:
-    """Return SignatureDoesNotMatch with what the client needs to find its mistake, as AWS does."""
-    return S3Error(
-        "SignatureDoesNotMatch",
-        MISMATCH,
-        AWSAccessKeyId=access_key,
-        StringToSign=text_of(text),
-        SignatureProvided=text_of(signature),
-        StringToSignBytes=text.hex(" "),
-        CanonicalRequest=text_of(canonical),
-        CanonicalRequestBytes=canonical.hex(" "),
-    )
 
 
 def _anonymous(headers: Mapping[bytes, bytes]) -> Authenticated:

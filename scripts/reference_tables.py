@@ -23,7 +23,7 @@ from neve.config import Config
 from neve.engine import commit, upload, write
 from neve.iam import documents
 from neve.names import KEY_BYTES_MAX
-from neve.s3 import listing, metadata, request, tagging, xml
+from neve.s3 import cors, listing, metadata, request, tagging, xml
 from neve.s3.errors import CODES, DOMAIN
 from neve.s3.operations import (
     complete_multipart_upload,
@@ -56,6 +56,8 @@ _FIXED: tuple[tuple[str, int, str], ...] = (
     ("User metadata, names and values", metadata.USER_BYTES_MAX, "bytes"),
     ("Tags of an object", tagging.TAGS_MAX, ""),
     ("Bucket policy", documents.POLICY_BYTES_MAX, "bytes"),
+    ("CORS rules of a bucket", cors.RULES_MAX, ""),
+    ("CORS rules of a bucket, as a document", cors.DOCUMENT_BYTES_MAX, "bytes"),
     ("Life of a presigned URL", EXPIRES_S_MAX, "seconds"),
     ("Fields of a query", request.QUERY_FIELDS_MAX, ""),
     ("Depth of an XML document", xml.DEPTH_MAX, ""),

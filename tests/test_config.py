@@ -53,6 +53,9 @@ def test_address_forms(text: str, address: Address) -> None:
         ({"durability": "none"}, {}, "full or relaxed"),
         ({"region": "mars!"}, {}, "--region cannot be used"),
         ({"domain": "a b"}, {}, "not a domain name"),
+        ({"cors_allow_origins": "viewer.example.org"}, {}, "no origin"),
+        ({"cors_allow_origins": "https://*.*.org"}, {}, "no origin"),
+        ({"cors_allow_origins": "https://a.org/path"}, {}, "no origin"),
         ({"drain_timeout_s": "-1"}, {}, "--drain-timeout-s cannot be used"),
         ({"tls_cert": "cert.pem"}, {}, "both --tls-cert and --tls-key"),
         ({}, {"NEVE_HEADER_BYTES_MAX": "many"}, "NEVE_HEADER_BYTES_MAX cannot be used"),
@@ -97,6 +100,15 @@ def test_several_domains() -> None:
     assert load("d", {"domain": "S3.Example.org., data.test"}, {}).domain == (
         "s3.example.org",
         "data.test",
+    )
+
+
+def test_several_origins() -> None:
+    text = "https://a.example.org:8443, http://localhost:*,*"
+    assert load("d", {"cors_allow_origins": text}, {}).cors_allow_origins == (
+        "https://a.example.org:8443",
+        "http://localhost:*",
+        "*",
     )
 
 

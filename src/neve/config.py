@@ -20,6 +20,7 @@ WORKERS_MAX = 256
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SIZE = re.compile(r"(\d+)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _REGION = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,62}")
+_ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[A-Za-z0-9.:\[\]_-]*\*?[A-Za-z0-9.:\[\]_-]*")
 _DOMAIN = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?")
 
 
@@ -103,6 +104,14 @@ def _parse_domains(text: str) -> tuple[str, ...]:
         if not _DOMAIN.fullmatch(name):
             raise ValueError(f"{name!r} is not a domain name")
     return names
+
+
+def _parse_origins(text: str) -> tuple[str, ...]:
+    origins = tuple(part.strip() for part in text.split(",") if part.strip())
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin!r} is no origin such as https://viewer.example.org")
+    return origins
 
 
 def _parse_access_key(text: str) -> str:
@@ -190,6 +199,13 @@ class Config:
         (),
         _parse_domains,
         "serve BUCKET.DOMAIN as well as DOMAIN/BUCKET; several: comma between",
+    )
+    cors_allow_origins: tuple[str, ...] = _setting(
+        (),
+        _parse_origins,
+        "let scripts of these sites use buckets without CORS rules of their own;"
+        " several: comma between; * for every site",
+        metavar="ORIGINS",
     )
     tls_cert: str = _setting(
         "", os.path.abspath, "serve HTTPS with this certificate chain (PEM)", metavar="FILE"

@@ -13,7 +13,12 @@ from neve.testing.server import LiveServer
 
 from .pages import ROOT, blocks
 
-EXAMPLES = ("README.md", "docs/tutorial.md", "docs/how-to/anonymous-access.md")
+EXAMPLES = (
+    "README.md",
+    "docs/tutorial.md",
+    "docs/how-to/anonymous-access.md",
+    "docs/how-to/web-viewers.md",
+)
 
 
 def run(page: Path, server: LiveServer) -> tuple[dict[str, Any], str]:

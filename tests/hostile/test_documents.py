@@ -23,6 +23,7 @@ TARGETS = {
     "OwnershipControls": ("PUT", "/wild?ownershipControls="),
     "PublicAccessBlockConfiguration": ("PUT", "/wild?publicAccessBlock="),
     "VersioningConfiguration": ("PUT", "/wild?versioning="),
+    "CORSConfiguration": ("PUT", "/wild?cors="),
 }
 
 

@@ -11,14 +11,15 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from neve.errors import NeveError
+from neve.errors import NeveError, NoSuchBucket
 from neve.iam.actions import OPERATIONS, more_actions
 from neve.iam.principals import ANONYMOUS, Principal, root_principal
 from neve.names import parse_key
+from neve.s3 import cors
 from neve.s3.call import Call
 from neve.s3.errors import S3Error, from_domain
 from neve.s3.request import Request, parse_query, parse_target
-from neve.s3.response import Response, error_response
+from neve.s3.response import Headers, Response, error_response
 from neve.s3.rights import allows, may_delete_something
 from neve.s3.routes import BUCKET, OBJECT, PREFLIGHT, ROUTES, SERVICE, Route, find_route
 
@@ -80,6 +81,7 @@ class Pipeline:
         *,
         region: str = "us-east-1",
         domains: Sequence[str] = (),
+        cors_origins: Sequence[str] = (),
         principal_of: Callable[[str], Principal] = root_principal,
         known_canonical_id: Callable[[str], bool] = _is_root,
     ) -> None:
@@ -92,6 +94,8 @@ class Pipeline:
         self._verify = verifier.verify
         self._domains = [b"." + domain.strip(".").lower().encode() for domain in domains]
         verifier.domains = self._domains
+        self.cors = cors.server_rules(cors_origins)
+        """Which sites may use buckets that say nothing of it."""
         self._operations = {route: Operation(route) for route in (*ROUTES, PREFLIGHT)}
 
     def handle(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
@@ -99,14 +103,39 @@ class Pipeline:
         try:
             answer = self._serve(request)
         except Exception as error:  # noqa: BLE001  # the one place that answers for all
-            return self._refuse(request, error)
-        return answer if type(answer) is Response else self._finish(request, answer)
+            answer = self._refuse(request, error)
+        if type(answer) is not Response:
+            answer = self._finish(request, answer)
+        return self._share(request, answer) if b"origin" in request.headers else answer
 
     async def _finish(self, request: Request, answer: Awaitable[Response]) -> Response:
         try:
             return await answer
         except Exception as error:  # noqa: BLE001  # the one place that answers for all
             return self._refuse(request, error)
+
+    def _share(
+        self, request: Request, answer: Response | Coroutine[Any, Any, Response]
+    ) -> Response | Coroutine[Any, Any, Response]:
+        """Add to an answer, an error too, what lets a script of another site read it."""
+        if request.method == "OPTIONS":
+            return answer
+        try:
+            rules = cors.rules_of(self.engine, request.bucket or "", self.cors)
+        except NoSuchBucket:
+            return answer
+        if not rules:
+            return answer
+        fields = cors.answer_headers(rules, request.headers, request.method)
+        if isinstance(answer, Response):
+            answer.headers = [*answer.headers, *fields]
+            return answer
+        return self._add_later(answer, fields)
+
+    async def _add_later(self, answer: Awaitable[Response], fields: Headers) -> Response:
+        response = await answer
+        response.headers = [*response.headers, *fields]
+        return response
 
     def _serve(self, request: Request) -> Any:
         headers = request.headers

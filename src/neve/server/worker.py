@@ -95,7 +95,13 @@ class Worker:
         config = self.config
         secrets = {config.root_access_key: config.root_secret_key}
         verifier = Verifier(secrets.get, config.region, skew_s=int(config.clock_skew_max_s))
-        pipeline = Pipeline(engine, verifier, region=config.region, domains=config.domain)
+        pipeline = Pipeline(
+            engine,
+            verifier,
+            region=config.region,
+            domains=config.domain,
+            cors_origins=config.cors_allow_origins,
+        )
         s3 = cast("Handler", pipeline.handle)  # it knows requests by a protocol of its own
         system = System(config, self.shared, engine, s3)
         return HttpServer(

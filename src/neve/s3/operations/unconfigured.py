@@ -11,7 +11,6 @@ from neve.s3.response import Response, xml_response
 
 _ABSENT = {
     "GetBucketLifecycleConfiguration": "NoSuchLifecycleConfiguration",
-    "GetBucketCors": "NoSuchCORSConfiguration",
     "GetBucketEncryption": "ServerSideEncryptionConfigurationNotFoundError",
     "GetObjectLockConfiguration": "ObjectLockConfigurationNotFoundError",
     "GetBucketReplication": "ReplicationConfigurationNotFoundError",

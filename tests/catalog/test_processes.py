@@ -9,7 +9,9 @@ from random import Random
 
 import pytest
 
+from neve.catalog.catalog import ObjectRow
 from neve.catalog.sqlite import SqliteCatalog
+from neve.engine.rows import Rows
 from neve.testing.catalog import run
 
 WRITER = """
@@ -147,3 +149,38 @@ def test_killed_writers_leave_every_acknowledged_group_and_no_half_one(path: str
         assert catalog._writer.pragma("integrity_check") == "ok"
         catalog.checkpoint(truncate=turn % 3 == 0)
         catalog.close()
+
+
+def test_rows_that_were_kept_are_as_fresh_as_rows_that_are_read(tmp_path: Path) -> None:
+    path = str(tmp_path / "catalog.db")
+    catalog = SqliteCatalog(path, create=True)
+    tree = run(catalog, lambda txn: txn.create_tree())
+    reader = catalog.reader()
+    rows = Rows(reader)
+    key = "k"
+
+    def put(seq: int) -> None:
+        row = ObjectRow(tree, key, seq, 1, "e", 1, b"m", None, b"b")
+        run(catalog, lambda txn: txn.put_object(row))
+
+    put(0)
+    with writer(path, "other", tree, 60) as other:
+        assert other.stdout is not None and other.stdin is not None
+        assert other.stdout.readline() == "open\n"
+        other.stdin.write("go\n")
+        other.stdin.flush()
+        for number in range(60):
+            # Once this line is here, the other process has committed.
+            assert other.stdout.readline() == f"{number}\n"
+            found = rows.find(tree, f"other/{number:06}/2")
+            assert found is not None and found.row.key == f"other/{number:06}/2"
+            put(number + 1)
+            mine = rows.find(tree, key)
+            assert mine is not None and mine.row.seq == number + 1
+            if number % 7 == 0:
+                catalog.checkpoint(truncate=True)
+                after = rows.find(tree, key)
+                assert after is not None and after.row == mine.row
+    again = rows.find(tree, key)
+    assert again is not None and rows.find(tree, key) is again, "nothing is kept"
+    catalog.close()

@@ -81,7 +81,7 @@ def test_a_defect_is_internal_error_logged_once_with_its_request(
         raise RuntimeError("a secret of the machine room")
 
     allow(s3, "s3:*")
-    monkeypatch.setattr(store.engine, "head", fail)
+    monkeypatch.setattr(store.engine, "find", fail)
     monkeypatch.setattr(store.engine, "put_object", fail)
     with caplog.at_level(logging.ERROR):
         answer = store.send(method, "/data/k", {}, b"x" if method == "PUT" else b"")

@@ -112,6 +112,10 @@ class Reader(Protocol):
     def snapshot(self) -> AbstractContextManager[None]:
         """All reads inside see one and the same commit. Short: the log cannot shrink meanwhile."""
 
+    def state(self) -> bytes | None:
+        """Bytes that are equal only as long as nothing was committed, by any process: what was
+        read since they were taken is then the newest. None when that cannot be told."""
+
     def bucket(self, name: str) -> BucketRow | None: ...
     def buckets(self) -> list[BucketRow]:
         """All buckets in name order."""

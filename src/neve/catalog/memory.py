@@ -45,6 +45,7 @@ class _Tables:
         self.keys: dict[int, list[str]] = {}
         self.undo: list[tuple[str, Any, Any]] = []
         self.lock = threading.RLock()
+        self.commits = 0
 
     def set(self, table: str, key: Any, row: Any) -> None:
         """Put a row, or remove it when `row` is _ABSENT, and note how it was."""
@@ -95,6 +96,9 @@ class MemoryReader:
     def snapshot(self) -> Iterator[None]:
         with self._tables.lock:
             yield
+
+    def state(self) -> bytes | None:
+        return b"%d" % self._tables.commits
 
     def bucket(self, name: str) -> BucketRow | None:
         row: BucketRow | None = self._get("bucket", name)
@@ -351,6 +355,7 @@ class MemoryCatalog:
         tables = self._tables
         try:
             with tables.lock:
+                tables.commits += 1
                 try:
                     return self._run(commands)
                 except BaseException:

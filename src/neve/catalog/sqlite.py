@@ -25,7 +25,13 @@ import apsw
 
 from neve.catalog.catalog import Reader, Transaction
 from neve.catalog.format import prepare
-from neve.catalog.sqlite_rows import SqliteReader, SqliteTransaction, store_fault
+from neve.catalog.sqlite_rows import (
+    SqliteReader,
+    SqliteTransaction,
+    store_fault,
+    unknown_state,
+)
+from neve.catalog.wal_index import commit_state
 from neve.disk import Disk
 from neve.errors import DomainError, StoreReadOnly, StoreRefused
 
@@ -86,6 +92,7 @@ class SqliteCatalog:
         self._vfs = vfs
         self._readers = threading.local()
         self._open: weakref.WeakSet[apsw.Connection] = weakref.WeakSet()
+        self._stateful: weakref.WeakSet[SqliteReader] = weakref.WeakSet()
         self._syncing = threading.Lock()
         self._syncs_begun = self._syncs_done = 0
         self._checkpointer: apsw.Connection | None = None
@@ -104,9 +111,18 @@ class SqliteCatalog:
         reader: SqliteReader | None = getattr(self._readers, "reader", None)
         if reader is None:
             try:
-                reader = self._readers.reader = SqliteReader(self._connect(readonly=True))
+                reader = self._readers.reader = self._new_reader()
             except apsw.Error as error:
                 raise store_fault(error) from error
+        return reader
+
+    def _new_reader(self) -> SqliteReader:
+        connection = self._connect(readonly=True)
+        reader = SqliteReader(connection)
+        # Before its first read a connection has not mapped what its state is read from.
+        connection.execute("SELECT id FROM tree LIMIT 1").fetchall()
+        reader.state = commit_state(connection) or unknown_state
+        self._stateful.add(reader)
         return reader
 
     def transact(self, commands: Sequence[Callable[[Transaction], T]]) -> list[T | Exception]:
@@ -198,6 +214,8 @@ class SqliteCatalog:
 
     def close(self) -> None:
         """Close every connection; no other thread may be using one."""
+        for reader in list(self._stateful):
+            reader.state = unknown_state  # the memory it looks at goes with the connection
         for connection in list(self._open):
             if connection is not self._writer:
                 connection.close()

@@ -82,14 +82,21 @@ def store_fault(error: apsw.Error, system_errno: int = 0) -> StoreFault:
     return StoreFault(f"the catalog failed: {error}")
 
 
+def unknown_state() -> None:
+    """The state of a reader that cannot tell whether anything was committed."""
+
+
 class SqliteReader:
     """Committed state, read over a connection of its own."""
 
-    __slots__ = ("_connection", "_run")
+    __slots__ = ("__weakref__", "_connection", "_run", "state")
+
+    state: Callable[[], bytes | None]
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         self._run = connection.cursor().execute
+        self.state = unknown_state
 
     def _rows(self, sql: str, bindings: tuple[Any, ...] = ()) -> list[Any]:
         try:

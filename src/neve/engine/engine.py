@@ -26,6 +26,7 @@ from neve.engine.list import Page, list_page
 from neve.engine.manifests import Part, Piece, encode_pieces
 from neve.engine.read import Body, Leases, ObjectReader, read_span
 from neve.engine.room import Room
+from neve.engine.rows import Found, Rows
 from neve.engine.upload import (
     PART_BYTES_MIN,
     AbortUpload,
@@ -139,6 +140,7 @@ class Engine:
         self.room = Room(lambda: store.free_bytes() - catalog.log_bytes(), free_bytes_min)
         self._shared = shared
         self._reader: Reader = catalog.reader()
+        self._rows = Rows(self._reader)
         self._pool = ThreadPoolExecutor(pool_threads, thread_name_prefix="disk")
         self._leases = Leases(shared.set_oldest_read)
         self._objects = ObjectReader(store, self._leases)
@@ -236,14 +238,30 @@ class Engine:
 
     def head(self, bucket: Bucket, key: str) -> ObjectRow:
         """Raises: NoSuchKey."""
-        row = self._reader.object(bucket.tree, key)
-        if row is None:
+        return self.find(bucket, key).row
+
+    def find(self, bucket: Bucket, key: str) -> Found:
+        """The object as of now, and what was derived from it before. Raises: NoSuchKey."""
+        found = self._rows.find(bucket.tree, key)
+        if found is None:
             raise NoSuchKey(Key=key)
-        return row
+        return found
 
     def read(self, row: ObjectRow, start: int, stop: int) -> Body:
         """Bytes [start, stop) of the object, in hand or as spans to send. Raises: BlobMissing."""
         return self._objects.read(self._reader, row, start, stop)
+
+    def read_whole(self, found: Found) -> Body:
+        """All bytes of the object, as `read`; those of small objects are kept in memory."""
+        data = found.data
+        if data is None:
+            row = found.row
+            body = self._objects.read(self._reader, row, 0, row.size)
+            if type(body) is not bytes:
+                return body
+            self._rows.keep_data(found, body)
+            return body
+        return data
 
     def parts_of(self, row: ObjectRow) -> list[Part] | None:
         """The parts of a multipart object; None for others."""

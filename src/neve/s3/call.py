@@ -13,6 +13,7 @@ from neve.s3.routes import Route
 if TYPE_CHECKING:
     from neve.catalog.catalog import ObjectRow
     from neve.engine.engine import Bucket, Engine
+    from neve.engine.rows import Found
     from neve.s3.pipeline import Pipeline
     from neve.s3.sigv4 import Authenticated
 
@@ -85,8 +86,15 @@ class Call:
         """
         if self.granted is not None:
             return self.readable(self.bucket, self.key)
+        return self.found().row
+
+    def found(self) -> "Found":
+        """Return the request's object with what is kept of it; for callers that no ACL let in.
+
+        Raises: as `row`.
+        """
         try:
-            return self.engine.head(self.bucket, self.key)
+            return self.engine.find(self.bucket, self.key)
         except NoSuchKey as error:
             raise self.absent(self.bucket, self.key) from error
 

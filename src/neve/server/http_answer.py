@@ -14,12 +14,12 @@ from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from neve.answer import Response
+from neve.answer import Response, header_block
 from neve.errors import BodyError, BodyMalformed
 from neve.server.http_body import Body
 from neve.server.http_errors import HttpRefused
 from neve.server.http_request import Request
-from neve.server.http_response import BODILESS, drop_spans, given_length, header_block
+from neve.server.http_response import BODILESS, drop_spans, given_length
 from neve.server.http_span import SpanSender, read_warm
 from neve.spans import Span, Spans
 

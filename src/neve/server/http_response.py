@@ -4,19 +4,17 @@ No I/O here. Invariants: a header value can never end the line it is on (CR, LF 
 spaces), and a Content-Length that the handler sets must be that of the body it gives.
 """
 
-from collections.abc import Sequence
 from http import HTTPStatus
 from time import time
 from wsgiref.handlers import format_date_time
 
-from neve.answer import Response
+from neve.answer import Rendered, Response, header_block
 from neve.spans import Span, Spans
 
 _STATUS_LINES = {
     status.value: b"HTTP/1.1 %d %b" % (status.value, status.phrase.encode())
     for status in HTTPStatus
 }
-_SPACED = bytes.maketrans(b"\r\n\0", b"   ")
 BODILESS = frozenset((204, 304))
 _LENGTH_NAME = b"\r\ncontent-length: "
 
@@ -43,8 +41,12 @@ class HeadWriter:
 
         Raises ValueError when the handler set a Content-Length that its body does not have.
         """
-        block = header_block(response.headers)
-        given = given_length(block)
+        headers = response.headers
+        if type(headers) is Rendered:
+            block, given = headers.block, headers.length
+        else:
+            block = header_block(headers)
+            given = given_length(block)
         status = response.status
         end = b""
         if given is None:
@@ -75,24 +77,6 @@ class HeadWriter:
             start = b"%b\r\nDate: %b\r\nServer: Neve\r\nx-amz-request-id: " % (line, date)
             self._starts[status] = start
         return start
-
-
-def header_block(headers: Sequence[tuple[bytes, bytes]]) -> bytes:
-    """Return the headers, each preceded by CRLF, none able to break out of its line."""
-    if not headers:
-        return b""
-    block = b"\r\n" + b"\r\n".join([b": ".join(header) for header in headers])
-    count = len(headers)
-    if block.count(b"\n") == count and block.count(b"\r") == count and b"\0" not in block:
-        return block
-    # A name like that cannot be mended: its header is left out.
-    return b"".join(
-        [
-            b"\r\n%b: %b" % (name, value.translate(_SPACED))
-            for name, value in headers
-            if name == name.translate(_SPACED)
-        ]
-    )
 
 
 def given_length(block: bytes) -> int | None:

@@ -147,6 +147,21 @@ class CatalogTests(ListingTests):
             assert reader.object(tree, "k") == object_row(tree, "k", size)
             assert reader.scan(tree, "", None, 9) == [list_row("k", size)]
 
+    def test_the_state_is_equal_until_something_is_committed(self, catalog: Catalog) -> None:
+        reader = catalog.reader()
+        tree = fill(catalog, [])
+        seen = {state := reader.state()}
+        assert state is not None
+        for size in range(5):
+            reader.object(tree, "k")
+            assert reader.state() == state
+            call(catalog, "put_object", object_row(tree, "k", size))
+            state = reader.state()
+            assert state not in seen
+            seen.add(state)
+            catalog.checkpoint()
+            assert reader.object(tree, "k") == object_row(tree, "k", size)
+
     def test_a_reader_of_another_thread_sees_groups_whole(self, catalog: Catalog) -> None:
         tree = fill(catalog, [])
         done = threading.Event()

@@ -5,7 +5,9 @@ If-Unmodified-Since, If-Range, x-amz-checksum-mode, response-* overrides, versio
 Ignored: x-amz-request-payer.
 """
 
+from neve.answer import Rendered
 from neve.catalog.catalog import ObjectRow
+from neve.engine.rows import Found
 from neve.s3.call import Call
 from neve.s3.conditions import check_read, etag_matches, parse_date, parse_range
 from neve.s3.errors import S3Error
@@ -43,12 +45,24 @@ _OVERRIDES = {
 
 def get_object(call: Call) -> Response:
     """Return an object, or the part of it that is asked for."""
-    row = call.row()
-    headers = object_headers(row)
-    if call.query or not _SPECIAL.isdisjoint(call.headers):
+    if is_special(call):
+        row = call.row()
+        headers = object_headers(row)
         status, start, stop = choose(call, row, headers)
         return Response(status, headers, call.engine.read(row, start, stop))
-    return Response(200, headers, call.engine.read(row, 0, row.size))
+    found = call.found()
+    return Response(200, shown(found)[0], call.engine.read_whole(found))
+
+
+def shown(found: Found) -> tuple[Rendered, Rendered]:
+    """Return the fields of plain answers to GET and to HEAD, made once for a row."""
+    both: tuple[Rendered, Rendered] | None = found.shown
+    if both is None:
+        row = found.row
+        headers = object_headers(row)
+        length = (b"content-length", b"%d" % row.size)
+        both = found.shown = (Rendered(headers), Rendered([*headers, length]))
+    return both
 
 
 def object_headers(row: ObjectRow) -> Headers:
@@ -62,8 +76,8 @@ def object_headers(row: ObjectRow) -> Headers:
 
 
 def is_special(call: Call) -> bool:
-    """Say whether anything but the plain whole object may have been asked for."""
-    return bool(call.query) or not _SPECIAL.isdisjoint(call.headers)
+    """Say whether anything but the plain whole object may be asked for, or an ACL let it be."""
+    return bool(call.query) or not _SPECIAL.isdisjoint(call.headers) or call.granted is not None
 
 
 def choose(call: Call, row: ObjectRow, headers: Headers) -> tuple[int, int, int]:

@@ -51,6 +51,10 @@ came with one | clients then verify their reads |
 """
 
 
+_OWN = {"PutBucketQuota": "root"}
+"""Who may do what no policy speaks of, when it is not the owner of the bucket."""
+
+
 def module_of(route: Route) -> Any:
     return import_module(f"neve.s3.operations.{route.module}")
 
@@ -73,7 +77,7 @@ def request_of(route: Route) -> str:
 def permission_of(route: Route) -> str:
     permission = OPERATIONS.get(route.operation)
     if permission is None:
-        return "owner"
+        return _OWN.get(route.operation, "owner")
     source = f", `{permission.source}` on the source" if permission.source else ""
     return f"`{permission.action}`{source}"
 

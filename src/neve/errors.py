@@ -100,6 +100,13 @@ class MalformedPolicy(DomainError):
     """A policy document breaks the policy grammar."""
 
 
+class QuotaExceeded(DomainError):
+    """The write would take a quota over its limit.
+
+    Fields: Quota (bucket, prefix, user), Holder, Unit (bytes, objects), Limit, Used, Added.
+    """
+
+
 class AccessDenied(DomainError):
     """No statement allows the request, or one denies it."""
 

@@ -18,6 +18,7 @@ EXAMPLES = (
     "docs/tutorial.md",
     "docs/how-to/anonymous-access.md",
     "docs/how-to/web-viewers.md",
+    "docs/how-to/quotas.md",
 )
 
 

@@ -24,7 +24,8 @@ NUMBERS = (
 FIELDS = (
     "acl", "attributes", "continuation-token", "cors", "delete", "delimiter", "encoding-type",
     "encryption", "fetch-owner", "key-marker", "legal-hold", "lifecycle", "list-type", "location",
-    "logging", "marker", "max-keys", "max-parts", "max-uploads", "neve-options", "notification",
+    "logging", "marker", "max-keys", "max-parts", "max-uploads", "neve-options", "neve-quota",
+    "neve-usage", "notification",
     "object-lock", "ownershipControls", "part-number-marker", "partNumber", "policy",
     "policyStatus", "prefix", "publicAccessBlock", "replication", "requestPayment",
     "response-content-type", "response-expires", "restore", "retention", "select", "start-after",
@@ -106,6 +107,7 @@ SEEDS = (
     Ask("PUT", b"/fuzz", b"tagging=", {}, TAGS),
     Ask("PUT", b"/fuzz", b"ownershipControls=", {}, b"<OwnershipControls/>"),
     Ask("PUT", b"/fuzz", b"neve-options=", {}, b"{}"),
+    Ask("PUT", b"/fuzz", b"neve-quota=", {}, b'{"bytes": 1000000000, "soft": 80}'),
     Ask("PUT", b"/fuzz/put", b"", {"x-amz-meta-a": b"b", "content-type": b"text/x"}, b"hello"),
     Ask("PUT", b"/fuzz/put", b"", {"x-amz-checksum-crc32": b"NhCmhg=="}, b"hello"),
     Ask("PUT", b"/fuzz/put", b"", {"if-none-match": b"*"}, b"hello"),

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from neve.engine.quota import BucketQuota, Used
+from neve.engine.quotas import Usage
 from neve.server.metrics import OPERATIONS, Metrics, Totals, operation_class
 from neve.server.prometheus import render
 from neve.server.shared import STEWARD, Shared
@@ -14,7 +16,9 @@ HOT_PATH_US_MAX = 1.5
 
 
 def lines_of(shared: Shared, folder: Path) -> dict[str, float]:
-    text = render(shared, str(folder), [("b1", 2, 30)]).decode()
+    text = render(
+        shared, str(folder), [("b1", Usage(Used(2, 30), BucketQuota(bytes=40, soft=75)))]
+    ).decode()
     rows = [line for line in text.splitlines() if line and not line.startswith("#")]
     found = {name: float(value) for name, _, value in (row.rpartition(" ") for row in rows)}
     assert len(found) == len(rows), "a series is there twice"
@@ -129,6 +133,9 @@ def test_buckets_and_space_are_shown(shared: Shared, tmp_path: Path) -> None:
     found = lines_of(shared, tmp_path)
     assert found['neve_bucket_objects{bucket="b1"}'] == 2
     assert found['neve_bucket_bytes{bucket="b1"}'] == 30
+    assert found['neve_bucket_quota_bytes{bucket="b1"}'] == 40
+    assert found['neve_bucket_quota_warning{bucket="b1"}'] == 1
+    assert 'neve_bucket_quota_objects{bucket="b1"}' not in found
     assert found["neve_wal_bytes"] == 321
     disk = os.statvfs(tmp_path)
     assert found["neve_disk_size_bytes"] == disk.f_blocks * disk.f_frsize

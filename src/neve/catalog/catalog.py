@@ -158,6 +158,9 @@ class Reader(Protocol):
     def parts(self, upload: str, after: int, limit: int) -> list[PartRow]:
         """Parts with number > after, in order."""
 
+    def parts_bytes(self, upload: str, without: int) -> int:
+        """Bytes of all parts of the upload but the one with number `without`."""
+
     def usage(self, tree: int) -> tuple[int, int]:
         """(objects, bytes) of a tree; (0, 0) of one that does not exist."""
 

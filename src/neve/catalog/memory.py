@@ -188,6 +188,10 @@ class MemoryReader:
         rows = [row for _, row in self._sorted("part")]
         return [row for row in rows if row.upload == upload and row.number > after][:limit]
 
+    def parts_bytes(self, upload: str, without: int) -> int:
+        rows = [row for _, row in self._sorted("part")]
+        return sum(row.size for row in rows if row.upload == upload and row.number != without)
+
     def usage(self, tree: int) -> tuple[int, int]:
         return self._get("tree", tree) or (0, 0)
 

@@ -229,6 +229,12 @@ class SqliteReader:
             (upload, after, limit),
         )
 
+    def parts_bytes(self, upload: str, without: int) -> int:
+        row = self._row(
+            "SELECT sum(size) FROM part WHERE upload = ? AND number <> ?", (upload, without)
+        )
+        return (row and row[0]) or 0
+
     def usage(self, tree: int) -> tuple[int, int]:
         return self._row("SELECT objects, bytes FROM tree WHERE id = ?", (tree,)) or (0, 0)
 

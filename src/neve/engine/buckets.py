@@ -37,8 +37,7 @@ class CreateBucket(Command):
         tree = txn.create_tree()
         row = BucketRow(self.name, tree, self.owner, batch.now, self.region, None, self.options)
         txn.put_bucket(row)
-        batch.buckets[self.name] = row
-        batch.buckets_changed = True
+        batch.change_bucket(txn, self.name, row)
         return row
 
 
@@ -58,8 +57,7 @@ class ChangeBucket(Command):
             raise NoSuchBucket(BucketName=self.name)
         row = self.change(there)
         txn.put_bucket(row)
-        batch.buckets[self.name] = row
-        batch.buckets_changed = True
+        batch.change_bucket(txn, self.name, row)
         return row
 
 
@@ -84,8 +82,7 @@ class DeleteBucket(Command):
                 delete_upload(txn, batch, upload.id)
         txn.delete_bucket(self.name)
         txn.delete_tree(there.tree)
-        batch.buckets[self.name] = None
-        batch.buckets_changed = True
+        batch.change_bucket(txn, self.name, None)
 
 
 class TellBucket(Command):

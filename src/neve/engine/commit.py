@@ -21,6 +21,7 @@ from neve.blobs.blobs import SEGMENT, BlobStore, Record, unpack_blob
 from neve.catalog.catalog import BucketRow, Catalog, ObjectRow, Transaction
 from neve.clock import now_us
 from neve.engine import records
+from neve.engine.guard import Guard, guard_of
 from neve.engine.room import Room
 from neve.errors import DomainError, NoSuchBucket, StoreFault, StoreFull, StoreReadOnly
 
@@ -92,6 +93,9 @@ class Batch:
         self.buckets: dict[str, BucketRow | None] = {}
         self.buckets_changed = False
         self.usage: dict[int, list[int]] = {}
+        self.guard: Guard | None = None
+        """Keeps the quotas that the group touches; None while it touches none."""
+        self.warnings: list[str] = []
         self.live: dict[int, int] = {}
         self.seq_min: int | None = None
         self.sealing: list[int] = []
@@ -103,9 +107,18 @@ class Batch:
             row = self.buckets[name]
         else:
             row = self.buckets[name] = txn.bucket(name)
+            if row is not None and row.options:
+                self.guard = guard_of(self.guard, self.usage, txn, row)
         if row is None or row.tree != tree:
             raise NoSuchBucket(BucketName=name)
         return row
+
+    def change_bucket(self, txn: Transaction, name: str, row: BucketRow | None) -> None:
+        """Note that the bucket now is `row`, or gone."""
+        self.buckets[name] = row
+        self.buckets_changed = True
+        if row is not None:
+            self.guard = guard_of(self.guard, self.usage, txn, row)
 
     def data_offset(self, command: Command) -> tuple[int, int]:
         """(segment, offset) of the data of the command's first record."""
@@ -155,6 +168,8 @@ class Batch:
 
     def finish(self, txn: Transaction) -> None:
         """The last command of every group: write the sums."""
+        if self.guard is not None:
+            self.warnings = self.guard.crossings()
         for tree, (objects, size) in self.usage.items():
             if objects or size:
                 txn.add_usage(tree, objects, size)
@@ -315,6 +330,8 @@ class Committer:
             del self._store.sealed[: len(batch.sealing)]
         if batch.buckets_changed:
             self._on_buckets_changed()
+        for sentence in batch.warnings:
+            log.warning("%s", sentence)
         if self._durable:
             self._catalog.sync()
         if failed:

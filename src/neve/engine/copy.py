@@ -70,6 +70,8 @@ class CopyShared(Command):
             raise ConditionalConflict()
         old = txn.object(self.tree, self.key)
         check_conditions(self.conditions, old)
+        if batch.guard is not None:
+            batch.guard.admit(self.tree, old, source.size)
         seq = self.seq
         if old is not None and old.seq >= seq:
             seq = old.seq + 1

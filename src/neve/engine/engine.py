@@ -16,7 +16,7 @@ import msgspec
 from neve.blobs.blobs import MANIFEST, SEGMENT, BlobStore, unpack_blob
 from neve.catalog.catalog import BucketRow, Catalog, ObjectRow, PartRow, Reader, UploadRow
 from neve.clock import new_id, now_us
-from neve.engine import buckets
+from neve.engine import buckets, quota
 from neve.engine.change import ChangeMeta
 from neve.engine.commit import Command, Committer, Nothing
 from neve.engine.conditions import NO_CONDITIONS, Conditions
@@ -24,6 +24,7 @@ from neve.engine.copy import CopyShared
 from neve.engine.delete import DeleteObject, DeleteObjects
 from neve.engine.list import Page, list_page
 from neve.engine.manifests import Part, Piece, encode_pieces
+from neve.engine.quotas import Quotas
 from neve.engine.read import Body, Leases, ObjectReader, read_span
 from neve.engine.room import Room
 from neve.engine.rows import Found, Rows
@@ -91,6 +92,7 @@ class Bucket:
         "owner",
         "policy",
         "policy_document",
+        "quota",
         "region",
         "tree",
     )
@@ -104,6 +106,7 @@ class Bucket:
         self.policy_document = row.policy
         self.policy = stored_policy(row)
         self.options: dict[str, Any] = msgspec.msgpack.decode(row.options) if row.options else {}
+        self.quota = quota.of_options(self.options) if self.options else None
 
 
 def stored_policy(row: BucketRow) -> Policy | None:
@@ -147,6 +150,7 @@ class Engine:
         self._slots = Slots(LARGE_WRITERS_MAX)
         self._buckets: dict[str, Bucket] = {}
         self._generation = -1
+        self.quotas = Quotas(self)
         self.committer = Committer(
             catalog,
             store,
@@ -308,7 +312,10 @@ class Engine:
         checksum: str | None,
         conditions: Conditions = NO_CONDITIONS,
     ) -> ObjectRow:
-        """Publish a closed writer's bytes. Raises: NoSuchBucket, PreconditionFailed, StoreFull."""
+        """Publish a closed writer's bytes.
+
+        Raises: NoSuchBucket, PreconditionFailed, QuotaExceeded, StoreFull.
+        """
         target = settled(writer)
         command = PutObject(bucket.name, bucket.tree, key, target, etag, meta, checksum, conditions)
         row: ObjectRow = await self._publish(command, target)
@@ -404,7 +411,8 @@ class Engine:
     async def create_upload(
         self, bucket: Bucket, key: str, owner: str, meta: bytes, checksum: str | None
     ) -> str:
-        """Open an upload and return its id."""
+        """Open an upload and return its id. Raises: QuotaExceeded when no byte would fit."""
+        self.quotas.check_write(bucket, key, 1)
         row = UploadRow(new_id(), bucket.tree, key, now_us(), owner, meta, checksum)
         await self._write(CreateUpload(bucket.name, row))
         return row.id
@@ -424,7 +432,12 @@ class Engine:
         etag: str,
         checksum: str | None,
     ) -> PartRow:
-        """Add a closed writer's bytes as a part. Raises: NoSuchUpload."""
+        """Add a closed writer's bytes as a part. Raises: NoSuchUpload, QuotaExceeded."""
+        try:
+            self.quotas.check_part(bucket, key, upload_id, number, writer.size)
+        except DomainError:
+            writer.abort()
+            raise
         target = settled(writer)
         if isinstance(target, SmallWriter):
             target = await self._as_file(target)
@@ -451,6 +464,7 @@ class Engine:
         checksum: str | None = None,
     ) -> PartRow:
         """Add bytes [start, stop) of an object as a part; bytes in files are shared, not copied."""
+        self.quotas.check_part(bucket, key, upload_id, number, stop - start)
         pieces = self._objects.pieces(self._reader, source, start, stop)
         if pieces and unpack_blob(pieces[0].blob).tier == SEGMENT:
             data = (await self._in_pool(self._read_whole, source))[start:stop]

@@ -163,6 +163,8 @@ class CompleteUpload(Command):
             raise ConditionalConflict()
         old = txn.object(row.tree, row.key)
         check_conditions(self.conditions, old)
+        if batch.guard is not None:
+            batch.guard.admit(row.tree, old, row.size)
         if old is not None and old.seq >= row.seq:
             row = row._replace(seq=old.seq + 1)
             batch.amend(self, 0, records.OBJECT_AT, row.seq)

@@ -314,6 +314,8 @@ class PutObject(Command):
         batch.bucket(txn, self.bucket, self.tree)
         old = txn.object(self.tree, self.key)
         check_conditions(self.conditions, old)
+        if batch.guard is not None:
+            batch.guard.admit(self.tree, old, self.size)
         seq = self.seq
         if old is not None and old.seq >= seq:
             seq = old.seq + 1

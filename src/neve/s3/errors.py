@@ -91,6 +91,7 @@ CODES: dict[str, tuple[int, str]] = {
     "UnresolvableGrantByEmailAddress": (400, "The email address that you provided does not match any account on record."),
     "UnsupportedSignature": (400, "The provided request is signed with an unsupported STS token version or the signature version is not supported."),
     "UserKeyMustBeSpecified": (400, "The bucket POST must contain the specified field name. If it is specified, check the order of the fields."),
+    "XMinioAdminBucketQuotaExceeded": (400, "Bucket quota exceeded"),
     "XAmzContentChecksumMismatch": (400, "The provided 'x-amz-checksum' header does not match what was computed."),
     "XAmzContentSHA256Mismatch": (400, "The provided 'x-amz-content-sha256' header does not match what was computed."),
 }
@@ -117,6 +118,7 @@ DOMAIN: dict[type[errors.NeveError], str] = {
     errors.InvalidRange: "InvalidRange",
     errors.InvalidArgument: "InvalidArgument",
     errors.MalformedPolicy: "MalformedPolicy",
+    errors.QuotaExceeded: "XMinioAdminBucketQuotaExceeded",
     errors.AccessDenied: "AccessDenied",
     errors.BodyTruncated: "IncompleteBody",
     errors.BodyTimeout: "RequestTimeout",

@@ -5,7 +5,7 @@ in `aws-chunked` frames. Nothing received is visible to anybody before its diges
 checked; after any failure the writer has been aborted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from neve.s3.checksums import BodyDigest, parse_content_md5, parse_declared
@@ -33,9 +33,15 @@ class Received(NamedTuple):
 
 
 async def receive_body(
-    call: "Call", size_max: int, default_algorithm: str | None = None
+    call: "Call",
+    size_max: int,
+    default_algorithm: str | None = None,
+    *,
+    admit: Callable[["Call", int], None] | None = None,
 ) -> Received:
     """Take the body into a writer. `default_algorithm`: computed when nothing is declared.
+
+    `admit` may refuse a body of a known size that has not arrived yet.
 
     Raises: S3Error MissingContentLength, EntityTooLarge, BadDigest and its kin; what the front
     raises from a body; StoreFull, StoreFault.
@@ -61,6 +67,8 @@ async def receive_body(
         writer = call.engine.small(ready)
         await writer.close()
         return Received(writer, md5, checksum)
+    if admit is not None and size is not None:
+        admit(call, size)
     writer = call.engine.writer(size)
     feed = Feed(digest, writer, size_max)
     try:

@@ -34,8 +34,11 @@ _NO_QUERY: dict[str, str] = {}
 _PRINCIPALS_MAX = 1024
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _OPTIONS_OPERATIONS = frozenset(("GetBucketOptions", "PutBucketOptions"))
-_SELF_AUTHORISED = frozenset(("PostObject", "PutObjectTagging"))
-"""Operations that ask for their rights themselves: who asks, or for what, stands in the body."""
+_SELF_AUTHORISED = frozenset(
+    ("PostObject", "PutObjectTagging", "GetBucketQuota", "PutBucketQuota", "GetBucketUsage")
+)
+"""Operations that ask for their rights themselves: who asks, or for what, stands in the body, or no
+policy speaks of it."""
 
 
 class Operation:

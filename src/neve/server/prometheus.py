@@ -1,15 +1,16 @@
-"""The Prometheus text: what `metrics` counted, the disk, the steward's jobs, usage of buckets."""
+"""The Prometheus text: what `metrics` counted, the disk, the steward's jobs, usage and quotas."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
 
 from neve import __version__
+from neve.engine.quotas import Usage
 from neve.server.metrics import BATCH_BOUNDS, CLASSES, LATENCY_BOUNDS_S, Job, Totals
 from neve.server.shared import STEWARD, SUPERVISOR, Shared
 
 
-def render(shared: Shared, folder: str, buckets: Sequence[tuple[str, int, int]] | None) -> bytes:
-    """Return the Prometheus text; `buckets` are (name, objects, bytes), None to leave them out."""
+def render(shared: Shared, folder: str, buckets: Sequence[tuple[str, Usage]] | None) -> bytes:
+    """Return the Prometheus text; `buckets` are what each has, None to leave them out."""
     lines: list[str] = []
     totals = Totals(shared)
     _render_requests(lines, totals)
@@ -143,13 +144,34 @@ def _render_processes(lines: list[str], shared: Shared) -> None:
     lines.append(f'neve_info{{version="{__version__}"}} 1')
 
 
-def _render_buckets(lines: list[str], buckets: Sequence[tuple[str, int, int]]) -> None:
-    for name, help, column in (
-        ("neve_bucket_objects", "Objects in a bucket.", 1),
-        ("neve_bucket_bytes", "Bytes of the objects in a bucket.", 2),
-    ):
-        _head(lines, name, "gauge", help)
-        lines += [f'{name}{{bucket="{row[0]}"}} {row[column]}' for row in buckets]
+def _render_buckets(lines: list[str], buckets: Sequence[tuple[str, Usage]]) -> None:
+    columns: tuple[tuple[str, str, Callable[[Usage], int | None]], ...] = (
+        ("objects", "Objects in a bucket.", lambda usage: usage.used.objects),
+        ("bytes", "Bytes of the objects in a bucket.", lambda usage: usage.used.bytes),
+        (
+            "quota_bytes",
+            "Most bytes that a bucket may hold.",
+            lambda usage: usage.quota.bytes if usage.quota else None,
+        ),
+        (
+            "quota_objects",
+            "Most objects that a bucket may hold.",
+            lambda usage: usage.quota.objects if usage.quota else None,
+        ),
+        (
+            "quota_warning",
+            "1 when the soft level of a bucket's quota is reached.",
+            lambda usage: int(usage.warns) if usage.quota else None,
+        ),
+    )
+    for name, help, value_of in columns:
+        values = [(bucket, value_of(usage)) for bucket, usage in buckets]
+        _head(lines, f"neve_bucket_{name}", "gauge", help)
+        lines += [
+            f'neve_bucket_{name}{{bucket="{bucket}"}} {value}'
+            for bucket, value in values
+            if value is not None
+        ]
 
 
 def process_name(slot: int) -> str:

@@ -84,7 +84,7 @@ class System:
             challenge = (b"www-authenticate", b'Basic realm="neve", Bearer')
             return Response(401, [challenge], b"Metrics need root's keys.\n")
         engine = self._engine
-        buckets = [(bucket.name, *engine.usage(bucket)) for bucket in engine.buckets()]
+        buckets = [(bucket.name, engine.quotas.usage(bucket)) for bucket in engine.buckets()]
         text = render(self._shared, config.folder, buckets)
         body = b"" if request.method == "HEAD" else text
         return Response(200, [_TEXT, _NO_STORE], body)

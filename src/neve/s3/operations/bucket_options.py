@@ -46,7 +46,7 @@ async def put_bucket_options(call: Call) -> Response:
     body = await call.body(OPTIONS_BYTES_MAX)
     try:
         switches = msgspec.json.decode(body, type=Switches)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         message = f"The body must be a JSON object of switches: {error}."
         raise S3Error("InvalidArgument", message) from error
     changes: dict[str, Any] = {}

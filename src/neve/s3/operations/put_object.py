@@ -26,7 +26,7 @@ async def put_object(call: Call) -> Response:
     if acl is not None:
         metadata[ACL] = acl
     conditions = write_conditions(call.headers)
-    received = await receive_body(call, OBJECT_BYTES_MAX)
+    received = await receive_body(call, OBJECT_BYTES_MAX, admit=_admit)
     row = await call.engine.put_object(
         call.bucket,
         call.key,
@@ -40,3 +40,8 @@ async def put_object(call: Call) -> Response:
     if row.checksum is not None:
         headers += checksum_headers(row.checksum)
     return Response(200, headers)
+
+
+def _admit(call: Call, size: int) -> None:
+    """Refuse what a quota will refuse, before the client has sent it. Raises: QuotaExceeded."""
+    call.engine.quotas.check_write(call.bucket, call.key, size)

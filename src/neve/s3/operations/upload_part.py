@@ -26,7 +26,7 @@ async def upload_part(call: Call) -> Response:
     algorithm = upload_algorithm(upload)
     if algorithm is not None:
         _check_algorithm(call, algorithm)
-    received = await receive_body(call, PART_BYTES_MAX, algorithm)
+    received = await receive_body(call, PART_BYTES_MAX, algorithm, admit=_admit)
     part = await call.engine.put_part(
         call.bucket,
         call.key,
@@ -39,6 +39,12 @@ async def upload_part(call: Call) -> Response:
     headers: Headers = [(b"etag", b'"%b"' % part.etag.encode())]
     headers += part_checksum_headers(part.checksum)
     return Response(200, headers)
+
+
+def _admit(call: Call, size: int) -> None:
+    """Refuse a part that can never be completed, before it was sent. Raises: QuotaExceeded."""
+    number = part_number(call.query["partNumber"])
+    call.engine.quotas.check_part(call.bucket, call.key, call.query["uploadId"], number, size)
 
 
 def upload_algorithm(upload: UploadRow) -> str | None:

@@ -9,7 +9,7 @@ LADDER: dict[str, set[str]] = {
     "": set(),  # single modules of the package root: values, errors, doors
     "catalog": {""},
     "blobs": {""},
-    "iam": {""},
+    "iam": {"", "catalog"},
     "engine": {"", "catalog", "blobs", "iam"},
     "s3": {"", "catalog", "engine", "iam"},
     "server": {"", "catalog", "engine", "iam", "s3"},

@@ -256,6 +256,13 @@ class Config:
         secret=True,
     )
 
+    key_file: str = _setting(
+        "",
+        os.path.abspath,
+        "keep the key that seals the secrets of users in FILE (default: store-key.json in DATA)",
+        metavar="FILE",
+    )
+
     # Limits of the HTTP front, the fields of `HttpLimits`, which says what they mean.
     request_line_bytes_max: int = _setting(16 << 10, parse_size)
     header_bytes_max: int = _setting(64 << 10, parse_size)

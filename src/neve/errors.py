@@ -107,6 +107,58 @@ class QuotaExceeded(DomainError):
     """
 
 
+class MalformedIamPolicy(DomainError):
+    """The document of a policy for users is not one."""
+
+
+class NoSuchUser(DomainError):
+    """The user does not exist."""
+
+
+class NoSuchGroup(DomainError):
+    """The group does not exist."""
+
+
+class NoSuchPolicy(DomainError):
+    """No policy for users has this name."""
+
+
+class NoSuchAccessKey(DomainError):
+    """The access key does not exist."""
+
+
+class InvalidAccessKey(DomainError):
+    """The name of a user or an access key breaks the rules, or is taken."""
+
+
+class InvalidSecretKey(DomainError):
+    """The secret is too short or too long."""
+
+
+class InvalidGroupName(DomainError):
+    """The name of a group breaks the rules."""
+
+
+class InvalidPolicyName(DomainError):
+    """The name of a policy breaks the rules, or is one that Neve gives."""
+
+
+class InvalidIamArgument(DomainError):
+    """A description, expiry or other property of an access key breaks the rules."""
+
+
+class GroupNotEmpty(DomainError):
+    """The group still has members."""
+
+
+class PolicyInUse(DomainError):
+    """The policy is attached to users or groups."""
+
+
+class PolicyChangeAlreadyApplied(DomainError):
+    """What a change of attached policies asks for is so already."""
+
+
 class AccessDenied(DomainError):
     """No statement allows the request, or one denies it."""
 

@@ -3,6 +3,7 @@
     DATA/neve.json               format version, store id, when created
     DATA/lock                    held (flock) by the one server of the folder; contains its pid
     DATA/root-credentials.json   root keys, when the environment gave none (mode 0600)
+    DATA/store-key.json          key that seals secrets, unless it is kept elsewhere (mode 0600)
     DATA/catalog.db  segments/  files/     written by the catalog and the blob store
 
 A folder becomes a store only by a durable `neve.json`, written last; one that was interrupted

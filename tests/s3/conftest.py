@@ -43,12 +43,19 @@ class Quiet:
 
     def __init__(self) -> None:
         self.generation = 1
+        self.settings = 1
 
     def bucket_generation(self) -> int:
         return self.generation
 
     def bump_bucket_generation(self) -> None:
         self.generation += 1
+
+    def settings_generation(self) -> int:
+        return self.settings
+
+    def bump_settings_generation(self) -> None:
+        self.settings += 1
 
     def set_oldest_read(self, at_us: int) -> None:
         pass

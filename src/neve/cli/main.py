@@ -18,6 +18,7 @@ VERBS = {
     "backup": "copy a store to another folder, while it is served or not",
     "restore": "make a store out of a backup",
     "rebuild": "make a lost or damaged catalog anew from the stored bytes",
+    "key": "change the key that seals the secrets of users",
     "version": "show the versions of Neve and of what it stands on",
 }
 

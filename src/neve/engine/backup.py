@@ -20,7 +20,7 @@ from neve.engine.store import CATALOG, open_blobs, open_catalog
 from neve.errors import StoreRefused
 
 HOLD_S = 120
-COPIED_NAMES = ("neve.json", "root-credentials.json")
+COPIED_NAMES = ("neve.json", "root-credentials.json", "store-key.json")
 DONE = "backup-complete"
 
 Progress = Callable[[int, int], Any]

@@ -92,6 +92,7 @@ class Batch:
         self.raw: bytearray | None = None
         self.buckets: dict[str, BucketRow | None] = {}
         self.buckets_changed = False
+        self.settings_changed = False
         self.usage: dict[int, list[int]] = {}
         self.guard: Guard | None = None
         """Keeps the quotas that the group touches; None while it touches none."""
@@ -216,6 +217,7 @@ class Committer:
         *,
         durable: bool,
         on_buckets_changed: Callable[[], None],
+        on_settings_changed: Callable[[], None],
         on_fatal: Callable[[BaseException], None],
     ) -> None:
         self._catalog = catalog
@@ -223,6 +225,7 @@ class Committer:
         self._room = room
         self._durable = durable
         self._on_buckets_changed = on_buckets_changed
+        self._on_settings_changed = on_settings_changed
         self._on_fatal = on_fatal
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending: list[Command] = []
@@ -332,6 +335,8 @@ class Committer:
             self._on_buckets_changed()
         for sentence in batch.warnings:
             log.warning("%s", sentence)
+        if batch.settings_changed:
+            self._on_settings_changed()
         if self._durable:
             self._catalog.sync()
         if failed:

@@ -28,6 +28,7 @@ from neve.engine.quotas import Quotas
 from neve.engine.read import Body, Leases, ObjectReader, read_span
 from neve.engine.room import Room
 from neve.engine.rows import Found, Rows
+from neve.engine.settings import Changes, change_of, settings_seq
 from neve.engine.upload import (
     PART_BYTES_MIN,
     AbortUpload,
@@ -79,6 +80,8 @@ class Shared(Protocol):
 
     def bucket_generation(self) -> int: ...
     def bump_bucket_generation(self) -> None: ...
+    def settings_generation(self) -> int: ...
+    def bump_settings_generation(self) -> None: ...
     def set_oldest_read(self, at_us: int) -> None: ...
 
 
@@ -151,12 +154,15 @@ class Engine:
         self._buckets: dict[str, Bucket] = {}
         self._generation = -1
         self.quotas = Quotas(self)
+        self.settings_generation = shared.settings_generation
+        """A number that changes after every change of a setting, on every process at once."""
         self.committer = Committer(
             catalog,
             store,
             self.room,
             durable=durable,
             on_buckets_changed=shared.bump_bucket_generation,
+            on_settings_changed=shared.bump_settings_generation,
             on_fatal=on_fatal,
         )
 
@@ -237,6 +243,25 @@ class Engine:
     def usage(self, bucket: Bucket) -> tuple[int, int]:
         """(objects, bytes), exact."""
         return self._reader.usage(bucket.tree)
+
+    # Settings.
+
+    def setting(self, name: str) -> bytes | None:
+        """What the store as a whole is told under the name."""
+        return self._reader.setting(name)
+
+    def settings(self, prefix: str) -> list[tuple[str, bytes]]:
+        """All settings whose names begin with `prefix`, in order."""
+        return self._reader.settings(prefix)
+
+    def settings_seq(self) -> int:
+        """What `change_settings` must have seen."""
+        return settings_seq(self._reader)
+
+    async def change_settings(self, changes: Changes, seen: int) -> None:
+        """Put and (None) remove settings, together. Raises: ConditionalConflict, StoreFull."""
+        command = change_of(changes, seen)
+        await (self.committer.submit(command) if command.frees else self._write(command))
 
     # Objects.
 

@@ -26,6 +26,7 @@ from neve.engine.backup import Progress, silent
 from neve.engine.commit import RECORD_BYTES
 from neve.engine.manifests import blobs_of, decode_manifest
 from neve.engine.recover import EPOCH, SWEEP_BEFORE
+from neve.engine.settings import SEQ
 from neve.engine.store import CATALOG, open_blobs, open_catalog
 from neve.errors import StoreFault
 
@@ -60,6 +61,7 @@ class Rebuilder:
         self._progress = progress
         self._deleted: dict[tuple[int, str], int] = {}
         self._buckets: dict[str, tuple[int, BucketRow | None]] = {}
+        self._settings: dict[str, tuple[int, bytes | None]] = {}
         self._seq_min: dict[int, int] = {}
         self._sizes: dict[int, int] = {}
         self._damaged: list[tuple[int, str, str]] = []
@@ -90,6 +92,10 @@ class Rebuilder:
                 self._bucket(fields[0], record.seq, BucketRow._make(fields))
             elif record.kind == records.BUCKET_GONE:
                 self._bucket(fields[0], record.seq, None)
+            elif record.kind == records.SETTING:
+                name, value = fields
+                if record.seq > self._settings.get(name, (0, None))[0]:
+                    self._settings[name] = (record.seq, value)
         self._sizes[id] = end
 
     def _bucket(self, name: str, seq: int, row: BucketRow | None) -> None:
@@ -228,6 +234,11 @@ class Rebuilder:
         used_manifests: set[int],
     ) -> None:
         now = now_us()
+        for name, (_, value) in self._settings.items():
+            txn.put_setting(name, value)
+        if self._settings:
+            last = max(seq for seq, _ in self._settings.values())
+            txn.put_setting(SEQ, str(last).encode())
         for id in self._ids:
             txn.put_segment(
                 SegmentRow(

@@ -170,11 +170,15 @@ class Reclaimer:
         self._looked[row.id] = now_us()
         return 0
 
+    def _is_outdated(self, kind: int, fields: list[Any]) -> bool:
+        """Whether it tells an older value of a setting: the record of the newest tells enough."""
+        return kind == records.SETTING and self._reader.setting(fields[0]) != fields[1]
+
     def _needed(self, row: SegmentRow, oldest: int | None) -> Any:
         for start, offset, record, length, intact in self._store.scan_segment(row.id):
-            if record.kind == records.VOID:
-                continue
             fields = records.parse_head(record.head)
+            if record.kind == records.VOID or self._is_outdated(record.kind, fields):
+                continue
             if record.kind == records.OBJECT:
                 current = self._reader.object(fields[0], fields[1])
                 if current is None or current.seq != record.seq:

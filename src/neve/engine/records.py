@@ -7,6 +7,7 @@ OBJECT_AT     the same + [size, packed blob, manifest or nil]; the data is elsew
 DELETE        [tree, key]
 BUCKET        the fields of a BucketRow
 BUCKET_GONE   [name, tree]
+SETTING       [name, value or nil]; nil: it is gone
 
 A record counts from the commit of its batch; of several records for one key the highest seq holds.
 """
@@ -18,6 +19,7 @@ import msgspec
 from neve.catalog.catalog import BucketRow
 
 VOID, OBJECT, OBJECT_AT, DELETE, BUCKET, BUCKET_GONE = range(6)
+SETTING = 16
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder().decode

@@ -8,6 +8,7 @@ does not have it); key names are lower case here, except the tag name behind `/`
 distinguishes by case.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, unquote
@@ -36,10 +37,12 @@ class RequestContext:
         "_existing",
         "_requested",
         "auth_type",
+        "bucket_owner",
         "existing_tags",
         "headers",
         "location",
         "memo",
+        "object_owner",
         "principal",
         "query",
         "request_tags",
@@ -74,6 +77,10 @@ class RequestContext:
         self.existing_tags: Callable[[], Tags] | None = None
         self.request_tags: Callable[[], Tags] | None = None
         self.location: str | None = None
+        self.bucket_owner = ""
+        """Canonical id of the owner of the bucket that is asked about; empty without one."""
+        self.object_owner: Callable[[], str] | None = None
+        """Asked when a condition names it: canonical id of the owner of the object."""
         self.memo: dict[Extract, Value] = {}
         """What conditions have read already."""
         self._existing: Tags | None = None
@@ -112,15 +119,16 @@ class RequestContext:
 def extractor(key: str) -> Extract | None:
     """Return how the value of `key` (any case) is read; None when there is no such key.
 
-    Keys of AWS that name what this store does not have are absent from every request: any `aws:`
-    key (S3 accepts those it does not know), and the S3 keys of `_ABSENT`.
+    Keys that name what this store does not have are absent from every request: any `aws:` key (S3
+    accepts those it does not know), those of MinIO's temporary credentials, and the S3 keys of
+    `_ABSENT`. Keys of ours begin with `neve:`.
     """
     name, slash, tag = key.partition("/")
     name = name.lower()
     if slash:
         return _tag_extractor(name, tag)
     found = _KEYS.get(name)
-    if found is None and (name in _ABSENT or (name.startswith("aws:") and len(name) > 4)):
+    if found is None and (name in _ABSENT or _IS_FOREIGN(name)):
         return _absent
     return found
 
@@ -218,6 +226,10 @@ _KEYS: dict[str, Extract] = {
     "aws:userid": lambda c: c.principal.user_id,
     "aws:principalarn": lambda c: c.principal.arn or None,
     "aws:principaltype": lambda c: c.principal.type,
+    "aws:groups": lambda c: c.principal.groups or None,
+    "neve:bucketowner": lambda c: c.bucket_owner or None,
+    "neve:objectowner": lambda c: c.object_owner() if c.object_owner else None,
+    "neve:canonicalid": lambda c: c.principal.canonical_id if c.principal.arn else None,
     "aws:principalaccount": lambda c: c.principal.account or None,
     "s3:prefix": _query("prefix"),
     "s3:delimiter": _query("delimiter"),
@@ -246,5 +258,6 @@ _ABSENT_NAMES = """
     resourceaccount tlsversion x-amz-bucket-namespace x-amz-object-annotation-directive
     x-amz-object-if-match
 """
+_IS_FOREIGN = re.compile(r"(aws|jwt|ldap|sts|svc):.+", re.DOTALL).fullmatch
 _ABSENT = frozenset(f"s3:{name}" for name in _ABSENT_NAMES.split())
 _ABSENT_TAGS = frozenset(("s3:buckettag", "s3:accesspointtag"))

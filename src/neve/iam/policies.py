@@ -1,9 +1,13 @@
-"""Bucket policies: reading a document into a `Policy`, with S3's own words for what is wrong.
+"""Policies: reading a document into a `Policy`, with S3's own words for what is wrong.
 
 The grammar is that of "Policies and permissions in Amazon S3": Version, Id, Statement; in it Sid,
 Effect, Principal or NotPrincipal, Action or NotAction, Resource or NotResource, Condition.
 Anything else is refused with MalformedPolicy, never ignored: a misspelt Condition must not open a
 bucket. Evaluation is in `neve.iam.evaluate`.
+
+Policies for users (`parse_user_policy`) have the same grammar without Principal. Their resources
+may be anywhere, their actions also those of `neve.iam.admin_actions`, which need no Resource. As in
+MinIO `*` means every action of S3 and none of the others.
 
 Invariant: a Policy is immutable, and reading `policy.document` again gives an equal one.
 """
@@ -13,12 +17,21 @@ from typing import Any
 
 from neve.errors import MalformedPolicy
 from neve.iam.actions import ACTIONS
+from neve.iam.admin_actions import OTHER_ACTIONS
 from neve.iam.conditions import Condition, parse_condition
 from neve.iam.documents import parse_document
 from neve.iam.patterns import Pattern, can_continue, compile_text, parse_pattern
 from neve.iam.principals import ACCOUNT
 from neve.iam.public import is_public
-from neve.iam.statements import Covers, Principals, Statement, Verdict, compile_resources
+from neve.iam.statements import (
+    ANYBODY,
+    BUCKET_POLICY,
+    Covers,
+    Principals,
+    Statement,
+    Verdict,
+    compile_resources,
+)
 
 RESOURCE_PREFIX = "arn:aws:s3:::"
 
@@ -29,9 +42,11 @@ _STATEMENT_FIELDS = frozenset(
     ("Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource",
      "NotResource", "Condition")
 )  # fmt: skip
+_USER_STATEMENT_FIELDS = _STATEMENT_FIELDS - {"Principal", "NotPrincipal"}
 _EFFECTS = {"Allow": Verdict.ALLOW, "Deny": Verdict.DENY}
 _LOWERED_ACTIONS = {action.lower(): action for action in ACTIONS}
 _ALL_ACTIONS = frozenset(ACTIONS)
+_LOWERED_OTHERS = {action.lower(): action for action in OTHER_ACTIONS}
 _ARN = re.compile(
     r"arn:aws[a-z-]*:(?:iam|sts)::([A-Za-z0-9_-]*):"
     r"(root|(?:user|role|assumed-role|federated-user)/[\w+=,.@/-]+)",
@@ -67,6 +82,17 @@ class Policy:
         """Action → the statements that name it, those that deny first."""
 
 
+class Rights:
+    """Policies of one principal taken together, as if they were one."""
+
+    __slots__ = ("by_action", "policies")
+
+    def __init__(self, policies: tuple[Policy, ...]) -> None:
+        self.policies = policies
+        self.by_action = _index(tuple(each for policy in policies for each in policy.statements))
+        """As in a Policy."""
+
+
 def _index(statements: tuple[Statement, ...]) -> dict[str, tuple[Statement, ...]]:
     index: dict[str, list[Statement]] = {}
     for statement in sorted(statements, key=lambda each: -each.effect):
@@ -77,14 +103,8 @@ def _index(statements: tuple[Statement, ...]) -> dict[str, tuple[Statement, ...]
 
 def parse_policy(document: bytes, bucket: str) -> Policy:
     """Read the policy of `bucket`. Raises: MalformedPolicy with S3's message."""
-    fields = parse_document(document)
-    _check_fields(fields, _POLICY_FIELDS)
-    version = fields.get("Version", "2008-10-17")
-    if version not in _VERSIONS:
-        raise MalformedPolicy("The policy must contain a valid version string")
-    if not isinstance(fields.get("Id", ""), str):
-        raise MalformedPolicy(_SYNTAX)
-    reader = _Reader(bucket, variables=version == "2012-10-17")
+    fields = _policy_fields(document)
+    reader = _Reader(bucket, variables=fields.get("Version") == _VERSIONS[0])
     statements = tuple(
         reader.statement(index, each) for index, each in enumerate(_statements(fields))
     )
@@ -92,6 +112,29 @@ def parse_policy(document: bytes, bucket: str) -> Policy:
     if len(set(sids)) != len(sids):
         raise MalformedPolicy("Statement IDs (SID) in a single policy must be unique.")
     return Policy(document, statements)
+
+
+def parse_user_policy(document: bytes, name: str) -> Policy:
+    """Read a policy that is attached by its name, or the one of an access key.
+
+    Raises: MalformedPolicy.
+    """
+    fields = _policy_fields(document)
+    reader = _UserReader(name, variables=fields.get("Version") == _VERSIONS[0])
+    statements = tuple(
+        reader.statement(index, each) for index, each in enumerate(_statements(fields))
+    )
+    return Policy(document, statements)
+
+
+def _policy_fields(document: bytes) -> dict[str, Any]:
+    fields = parse_document(document)
+    _check_fields(fields, _POLICY_FIELDS)
+    if fields.get("Version", _VERSIONS[1]) not in _VERSIONS:
+        raise MalformedPolicy("The policy must contain a valid version string")
+    if not isinstance(fields.get("Id", ""), str):
+        raise MalformedPolicy(_SYNTAX)
+    return fields
 
 
 def _check_fields(fields: dict[str, Any], known: frozenset[str]) -> None:
@@ -114,7 +157,9 @@ def _statements(fields: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 class _Reader:
-    """Reads the statements of one document."""
+    """Reads the statements of the policy of one bucket."""
+
+    policy = BUCKET_POLICY
 
     def __init__(self, bucket: str, variables: bool) -> None:
         self.bucket = bucket
@@ -123,10 +168,7 @@ class _Reader:
 
     def statement(self, index: int, fields: dict[str, Any]) -> Statement:
         _check_fields(fields, _STATEMENT_FIELDS)
-        sid = fields.get("Sid", "")
-        if not isinstance(sid, str):
-            raise MalformedPolicy(_SYNTAX)
-        effect = _effect(fields)
+        sid, effect = _sid(fields), _effect(fields)
         principals = _principals(fields, effect)
         groups, not_action = _actions(fields)
         patterns, not_resource = self._resources(fields)
@@ -138,11 +180,14 @@ class _Reader:
         if not not_resource:
             self._check_targets(groups, patterns)
         _check_condition_actions([] if not_action else groups, conditions)
-        covers = self._covers.get((patterns, not_resource))
+        covers = self._covers_of(patterns, not_resource)
+        return Statement(index, sid, effect, principals, actions, covers, conditions, self.policy)
+
+    def _covers_of(self, patterns: tuple[Pattern, ...], negated: bool) -> Covers:
+        covers = self._covers.get((patterns, negated))
         if covers is None:
-            covers = compile_resources(patterns, not_resource)
-            self._covers[patterns, not_resource] = covers
-        return Statement(index, sid, effect, principals, actions, covers, conditions)
+            covers = self._covers[patterns, negated] = compile_resources(patterns, negated)
+        return covers
 
     def _resources(self, fields: dict[str, Any]) -> tuple[tuple[Pattern, ...], bool]:
         name = _one_of(fields, "Resource", "NotResource")
@@ -154,9 +199,12 @@ class _Reader:
             pattern = parse_pattern(text, variables=self.variables)
         except ValueError as error:
             raise MalformedPolicy("Policy has invalid resource") from error
-        if not text.startswith(RESOURCE_PREFIX) or not any(self._reach(pattern)):
+        if not self._is_ours(text, pattern):
             raise MalformedPolicy("Policy has invalid resource")
         return pattern
+
+    def _is_ours(self, text: str, pattern: Pattern) -> bool:
+        return text.startswith(RESOURCE_PREFIX) and any(self._reach(pattern))
 
     def _reach(self, pattern: Pattern) -> tuple[bool, bool]:
         """Return whether the pattern can match the bucket, and an object in it."""
@@ -189,6 +237,38 @@ class _Reader:
 
     def _condition(self, operator: str, key: str, values: tuple[str, ...]) -> Condition:
         return parse_condition(operator, key, values, self.variables)
+
+
+class _UserReader(_Reader):
+    """Reads the statements of a policy for users."""
+
+    def __init__(self, name: str, variables: bool) -> None:
+        super().__init__("", variables)
+        self.policy = f"policy {name}"
+
+    def statement(self, index: int, fields: dict[str, Any]) -> Statement:
+        _check_fields(fields, _USER_STATEMENT_FIELDS)
+        sid, effect = _sid(fields), _effect(fields)
+        name = _one_of(fields, "Action", "NotAction")
+        actions: frozenset[str] = frozenset().union(*map(_expand_any, _strings(fields, name)))
+        if name == "NotAction":
+            actions = _ALL_ACTIONS - actions
+        if actions <= OTHER_ACTIONS and not fields.keys() & {"Resource", "NotResource"}:
+            covers = self._covers_of((parse_pattern("*"),), False)
+        else:
+            covers = self._covers_of(*self._resources(fields))
+        conditions = self._conditions(fields.get("Condition", {}))
+        return Statement(index, sid, effect, ANYBODY, actions, covers, conditions, self.policy)
+
+    def _is_ours(self, text: str, pattern: Pattern) -> bool:
+        return text == "*" or (text.startswith(RESOURCE_PREFIX) and text != RESOURCE_PREFIX)
+
+
+def _sid(fields: dict[str, Any]) -> str:
+    sid = fields.get("Sid", "")
+    if not isinstance(sid, str):
+        raise MalformedPolicy(_SYNTAX)
+    return sid
 
 
 def _effect(fields: dict[str, Any]) -> Verdict:
@@ -287,6 +367,18 @@ def _expand(text: str) -> frozenset[str]:
     matches = compile_text(parse_pattern(lowered, variables=False).text)
     found = frozenset(action for low, action in _LOWERED_ACTIONS.items() if matches(low))
     if not lowered.startswith("s3:") or not found:
+        raise MalformedPolicy("Policy has invalid action")
+    return found
+
+
+def _expand_any(text: str) -> frozenset[str]:
+    """Return what an action of a policy for users stands for."""
+    lowered = text.lower()
+    if not lowered.startswith(("admin:", "kms:", "sts:")):
+        return _expand(text)
+    matches = compile_text(parse_pattern(lowered, variables=False).text)
+    found = frozenset(action for low, action in _LOWERED_OTHERS.items() if matches(low))
+    if not found:
         raise MalformedPolicy("Policy has invalid action")
     return found
 

@@ -57,14 +57,22 @@ class Principals(NamedTuple):
         return self.account and (principal.kind == "root" or reaches_users)
 
 
+ANYBODY = Principals(True, frozenset(), False, frozenset())
+"""What a statement without a Principal is about: whoever has its policy."""
+
+BUCKET_POLICY = "bucket policy"
+
+
 class Decision(NamedTuple):
     """The answer to one question, with its reason."""
 
     allowed: bool
     reason: str
-    """`root`, `bucket policy allows`, `bucket policy denies` or `nothing allows it`."""
+    """`root`, `access control list allows`, `nothing allows it`, `the policy of the access key
+    does not allow it`, or the name of a policy and what it does: `bucket policy denies`,
+    `policy reader allows`."""
     statement: "Statement | None" = None
-    """The statement that decided (its `label` and `index`), when one did."""
+    """The statement that decided (its `policy`, `label` and `index`), when one did."""
 
 
 class Statement:
@@ -79,6 +87,7 @@ class Statement:
         "everyone",
         "holds",
         "index",
+        "policy",
         "principals",
         "sid",
     )
@@ -92,6 +101,7 @@ class Statement:
         actions: frozenset[str],
         covers: Covers,
         conditions: tuple[Condition, ...],
+        policy: str = BUCKET_POLICY,
     ) -> None:
         self.index = index
         self.sid = sid
@@ -102,7 +112,9 @@ class Statement:
         self.covers = covers
         self.conditions = conditions
         allows = effect is Verdict.ALLOW
-        reason = "bucket policy allows" if allows else "bucket policy denies"
+        self.policy = policy
+        """What it stands in: `bucket policy`, or `policy` and a name."""
+        reason = f"{policy} allows" if allows else f"{policy} denies"
         self.decision = Decision(allows, reason, self)
         """The answer where this statement settles the matter."""
         self.holds = _conjunction(tuple(condition.check for condition in conditions))

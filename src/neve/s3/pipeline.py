@@ -25,6 +25,7 @@ from neve.s3.routes import BUCKET, OBJECT, PREFLIGHT, ROUTES, SERVICE, Route, fi
 
 if TYPE_CHECKING:
     from neve.engine.engine import Bucket, Engine
+    from neve.iam.directory import Directory
     from neve.s3.sigv4 import Verifier
 
 log = logging.getLogger("neve.s3")
@@ -87,8 +88,14 @@ class Pipeline:
         cors_origins: Sequence[str] = (),
         principal_of: Callable[[str], Principal] = root_principal,
         known_canonical_id: Callable[[str], bool] = _is_root,
+        directory: "Directory | None" = None,
     ) -> None:
         self.engine = engine
+        self.directory = directory
+        """Users, groups, policies and access keys; None where only root is."""
+        if directory is not None:
+            principal_of = directory.principal_of
+            known_canonical_id = directory.knows_canonical_id
         self.region = region
         self.principal_of = principal_of
         self.known_canonical_id = known_canonical_id

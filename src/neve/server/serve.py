@@ -18,6 +18,7 @@ from typing import Any
 import uvloop
 
 from neve.config import Config
+from neve.engine.sealing import prepare_key
 from neve.engine.store import prepare
 from neve.errors import NeveError, StoreRefused
 from neve.folder import RootKeys, open_folder, root_keys
@@ -52,7 +53,7 @@ def serve(config: Config) -> int:
         keys = root_keys(config.folder)
         config = replace(config, root_access_key=keys.access_key, root_secret_key=keys.secret_key)
     try:
-        _prepare(config.folder)
+        _prepare(config.folder, config.key_file)
         _preload()
         return _supervise(config, s3, panel, context, keys)
     finally:
@@ -103,7 +104,7 @@ def _run_child(config: Config, slot: int, main: Coroutine[Any, Any, int]) -> int
         return runner.run(main)
 
 
-def _prepare(folder: str) -> None:
+def _prepare(folder: str, key_file: str) -> None:
     """Create or recover the store in a process of its own: SQLite must not be open across a fork.
 
     Raises: StoreRefused.
@@ -113,7 +114,8 @@ def _prepare(folder: str) -> None:
     def run() -> int:
         try:
             prepare(folder)
-        except NeveError as error:
+            prepare_key(folder, key_file)
+        except (NeveError, OSError) as error:
             os.write(write, str(error).encode()[:4096])
             return 1
         return 0
@@ -129,6 +131,7 @@ def _prepare(folder: str) -> None:
 
 def _preload() -> None:
     """Import what workers would import at their start, so that they share it."""
+    import_module("cryptography.hazmat.primitives.ciphers.aead")
     for route in (*ROUTES, PREFLIGHT):
         if route.module:
             import_module(f"neve.s3.operations.{route.module}")

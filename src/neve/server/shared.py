@@ -2,6 +2,7 @@
 
     cell 0            generation of buckets and configuration
     cell 1            processes of this run that crashed
+    cell 2            generation of settings: users, groups, policies, access keys
     cell 8 …          one slot of SLOT_CELLS per process: supervisor, steward, then the workers
         +0 pid        0 when no process has the slot
         +1 state      STARTING, READY, DRAINING
@@ -11,7 +12,7 @@
         +5 started    when it was started last, microseconds since 1970
     then              per process, METRIC_CELLS cells that `metrics` lays out
 
-All cells are u64 and each is written by one process only (the generation excepted), so no lock is
+All cells are u64 and each is written by one process only (the generations excepted), so no lock is
 needed: a load or store of an aligned word is whole.
 """
 
@@ -47,6 +48,7 @@ class Shared:
         self.cells = memoryview(self._map).cast("Q")
         self.attach(SUPERVISOR)
         self.bump_bucket_generation()
+        self.bump_settings_generation()
 
     def attach(self, slot: int) -> None:
         """Say which slot this process writes."""
@@ -68,7 +70,18 @@ class Shared:
         The value is a time, not a count: two processes may store at once, and a value that was
         seen before must never come back.
         """
-        self.cells[0] = (time.monotonic_ns() << 8 | self.slot & 0xFF) & _WORD
+        self.cells[0] = self._moment()
+
+    def settings_generation(self) -> int:
+        """Changes after every change of a user, group, policy or access key, on every worker."""
+        return self.cells[2]
+
+    def bump_settings_generation(self) -> None:
+        """Tell all processes that what they know of identities is old. Call it after the commit."""
+        self.cells[2] = self._moment()
+
+    def _moment(self) -> int:
+        return (time.monotonic_ns() << 8 | self.slot & 0xFF) & _WORD
 
     def set_oldest_read(self, at_us: int) -> None:
         """Say since when this process has been reading, 0 when it reads nothing."""

@@ -15,6 +15,8 @@ from neve.answer import Response
 from neve.config import Config
 from neve.engine.engine import Engine
 from neve.engine.store import open_engine
+from neve.iam.directory import Directory
+from neve.iam.keyring import store_keyring
 from neve.s3.pipeline import Pipeline
 from neve.s3.sigv4 import Verifier
 from neve.server import tls
@@ -93,14 +95,17 @@ class Worker:
 
     def _server(self, engine: Engine) -> HttpServer:
         config = self.config
-        secrets = {config.root_access_key: config.root_secret_key}
-        verifier = Verifier(secrets.get, config.region, skew_s=int(config.clock_skew_max_s))
+        root = {config.root_access_key: config.root_secret_key}
+        directory = Directory(engine, store_keyring(config.folder, config.key_file), root)
+        skew_s = int(config.clock_skew_max_s)
+        verifier = Verifier(directory.secret_of, config.region, skew_s=skew_s)
         pipeline = Pipeline(
             engine,
             verifier,
             region=config.region,
             domains=config.domain,
             cors_origins=config.cors_allow_origins,
+            directory=directory,
         )
         s3 = cast("Handler", pipeline.handle)  # it knows requests by a protocol of its own
         system = System(config, self.shared, engine, s3)

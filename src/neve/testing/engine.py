@@ -22,6 +22,7 @@ class LocalShared:
 
     def __init__(self) -> None:
         self.generation = 1
+        self.settings = 1
         self.oldest = 0
 
     def bucket_generation(self) -> int:
@@ -29,6 +30,12 @@ class LocalShared:
 
     def bump_bucket_generation(self) -> None:
         self.generation += 1
+
+    def settings_generation(self) -> int:
+        return self.settings
+
+    def bump_settings_generation(self) -> None:
+        self.settings += 1
 
     def set_oldest_read(self, at_us: int) -> None:
         self.oldest = at_us

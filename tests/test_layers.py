@@ -12,9 +12,10 @@ LADDER: dict[str, set[str]] = {
     "iam": {"", "catalog"},
     "engine": {"", "catalog", "blobs", "iam"},
     "s3": {"", "catalog", "engine", "iam"},
-    "server": {"", "catalog", "engine", "iam", "s3"},
+    "admin": {"", "catalog", "engine", "iam", "s3"},
+    "server": {"", "catalog", "engine", "iam", "s3", "admin"},
     "cli": {"", "engine", "server"},
-    "testing": {"", "catalog", "blobs", "engine", "iam", "s3", "server"},
+    "testing": {"", "catalog", "blobs", "engine", "iam", "s3", "admin", "server"},
 }
 
 

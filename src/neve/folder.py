@@ -94,6 +94,14 @@ def check_store(path: str) -> None:
         raise StoreRefused(_explain(path, error)) from error
 
 
+def store_id(path: str) -> str:
+    """Return the id of the store at `path`: 32 hex digits. Raises: StoreRefused, OSError."""
+    mark = _read_mark(path)
+    if mark is None:
+        raise StoreRefused(f"There is no store at {path}.")
+    return str(mark["store"])
+
+
 def root_keys(path: str) -> RootKeys:
     """Return the root keys kept in the folder, made now if there are none.
 

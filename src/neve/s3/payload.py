@@ -6,17 +6,19 @@ checked; after any failure the writer has been aborted.
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from neve.s3.checksums import BodyDigest, parse_content_md5, parse_declared
 from neve.s3.chunked import ChunkDecoder, decode_small, decoded_length_of
 from neve.s3.errors import S3Error
 from neve.s3.integrity import Sum
+from neve.s3.request import Request
 from neve.s3.sigv4 import SHA256, STREAM_SIGNED, UNSIGNED
 
 if TYPE_CHECKING:
     from neve.engine.write import Writer
     from neve.s3.call import Call
+    from neve.s3.sigv4 import Authenticated
 
 _NO_NAMES: frozenset[bytes] = frozenset()
 _NO_TRAILERS: Mapping[bytes, bytes] = {}
@@ -110,7 +112,18 @@ def _too_large(size: int, limit: int) -> S3Error:
     return S3Error("EntityTooLarge", ProposedSize=size, MaxSizeAllowed=limit)
 
 
-async def read_body(call: "Call", limit: int, *, own_checksum: bool = True) -> bytes:
+class Carrier(Protocol):
+    """What a body can be read from: an operation's call, or an admin call."""
+
+    @property
+    def headers(self) -> Mapping[bytes, bytes]: ...
+    @property
+    def request(self) -> Request: ...
+    @property
+    def auth(self) -> "Authenticated": ...
+
+
+async def read_body(call: Carrier, limit: int, *, own_checksum: bool = True) -> bytes:
     """Return the whole body, of at most `limit` bytes. Raises as `receive_body` does.
 
     Without `own_checksum` the x-amz-checksum-* headers speak of something else than the body.

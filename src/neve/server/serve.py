@@ -10,13 +10,15 @@ import ctypes
 import os
 import resource
 import ssl
+import sys
 from collections.abc import Coroutine
 from dataclasses import replace
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import uvloop
 
+from neve.admin.routes import ROUTES as CALLS
 from neve.config import Config
 from neve.engine.sealing import prepare_key
 from neve.engine.store import prepare
@@ -55,11 +57,20 @@ def serve(config: Config) -> int:
     try:
         _prepare(config.folder, config.key_file)
         _preload()
-        return _supervise(config, s3, panel, context, keys)
+        status, again = _supervise(config, s3, panel, context, keys)
     finally:
         folder.close()
         s3.close()
         panel.close()
+    if again:
+        _start_again()
+    return status
+
+
+def _start_again() -> NoReturn:
+    """Become the program as it is installed now, with the same arguments and environment."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _supervise(
@@ -68,7 +79,8 @@ def _supervise(
     panel: Reservation,
     context: ssl.SSLContext | None,
     keys: RootKeys | None,
-) -> int:
+) -> tuple[int, bool]:
+    """Return the exit status, and whether the server was told to start again."""
     shared = Shared(config.workers)
     scheme = "https" if context else "http"
     endpoint = banner.endpoint_of(scheme, *s3.address)
@@ -95,7 +107,7 @@ def _supervise(
         on_ready=lambda: banner.show(config, endpoint, status, keys),
         on_reload=reload,
     )
-    return supervisor.run()
+    return supervisor.run(), supervisor.again
 
 
 def _run_child(config: Config, slot: int, main: Coroutine[Any, Any, int]) -> int:
@@ -135,6 +147,9 @@ def _preload() -> None:
     for route in (*ROUTES, PREFLIGHT):
         if route.module:
             import_module(f"neve.s3.operations.{route.module}")
+    for call in CALLS:
+        if call.module:
+            import_module(f"neve.admin.{call.module}")
 
 
 def _bound_arenas() -> None:

@@ -3,6 +3,7 @@
     cell 0            generation of buckets and configuration
     cell 1            processes of this run that crashed
     cell 2            generation of settings: users, groups, policies, access keys
+    cell 7            1 while S3 requests are refused (`mc admin service freeze`)
     cell 8 …          one slot of SLOT_CELLS per process: supervisor, steward, then the workers
         +0 pid        0 when no process has the slot
         +1 state      STARTING, READY, DRAINING
@@ -28,6 +29,7 @@ SUPERVISOR, STEWARD = 0, 1
 METRIC_CELLS = 4096
 SLOT_CELLS = 8
 _HEADER_CELLS = 8
+_FROZEN = 7
 
 _WORD = (1 << 64) - 1
 
@@ -105,6 +107,14 @@ class Shared:
     def count_crash(self) -> None:
         """Note that a process did not end in order."""
         self.cells[1] += 1
+
+    def frozen(self) -> bool:
+        """Say whether S3 requests are refused at present."""
+        return bool(self.cells[_FROZEN])
+
+    def freeze(self, frozen: bool) -> None:
+        """Have all workers refuse S3 requests, or answer them again."""
+        self.cells[_FROZEN] = int(frozen)
 
     def enter(self, state: int) -> None:
         """Tell the others how far this process is."""

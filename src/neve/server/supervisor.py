@@ -79,6 +79,8 @@ class Supervisor:
         self._ready = False
         self._kill_at = 0.0
         """When children are killed; 0 while the server is not stopping."""
+        self.again = False
+        """Whether the server was told to start again once it has ended."""
         self._cut = False
         self._wakeup = (-1, -1)
 
@@ -102,7 +104,13 @@ class Supervisor:
         read, write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._wakeup = (read, write)
         signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+        for number in (
+            signal.SIGTERM,
+            signal.SIGINT,
+            signal.SIGHUP,
+            signal.SIGUSR2,
+            signal.SIGCHLD,
+        ):
             signal.signal(number, _noted)
 
     def _wait(self) -> None:
@@ -120,19 +128,27 @@ class Supervisor:
 
     def _signalled(self, number: int) -> None:
         if number in (signal.SIGTERM, signal.SIGINT):
+            self.again = False
             if self._kill_at:
                 log.warning("stopping at once")
                 self._kill_at = time.monotonic()
             else:
                 self._stop()
+        elif number == signal.SIGUSR2 and not self._kill_at:
+            self.again = True
+            self._stop()
         elif number == signal.SIGHUP:
             log.info("reloading certificates and reopening logs")
             self._on_reload()
             self._send(signal.SIGHUP)
 
     def _stop(self) -> None:
-        log.info("stopping: requests in flight have %g s to end", self._drain_timeout_s)
-        notify_systemd("STOPPING=1")
+        what = "restarting" if self.again else "stopping"
+        log.info("%s: requests in flight have %g s to end", what, self._drain_timeout_s)
+        if self.again:
+            notify_systemd(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        else:
+            notify_systemd("STOPPING=1")
         self._kill_at = time.monotonic() + self._drain_timeout_s + KILL_GRACE_S
         self._send(signal.SIGTERM)
 

@@ -1,4 +1,4 @@
-"""What a worker answers beside S3: health and metrics, on paths that no bucket can have.
+"""What a worker answers beside S3: health, metrics, the admin API, on paths of no bucket.
 
 The health paths are MinIO's, so that probes and dashboards of a MinIO installation go on working.
 Metrics need root's keys (HTTP Basic, or the bearer token of `mc admin prometheus generate`) unless
@@ -17,6 +17,8 @@ from typing import Any
 from neve.answer import Response
 from neve.config import Config
 from neve.engine.engine import Engine
+from neve.s3.errors import S3Error
+from neve.s3.response import error_response
 from neve.server.http_request import Request
 from neve.server.prometheus import render
 from neve.server.shared import READY, Shared
@@ -41,16 +43,20 @@ METRICS = (
     b"/neve/metrics",
 )
 BUCKET_METRICS = b"/minio/v2/metrics/bucket"
+ADMIN = b"/minio/admin/"
 
 
 class System:
     """Answers the paths of the system, and hands everything else on."""
 
-    def __init__(self, config: Config, shared: Shared, engine: Engine, s3: Handler) -> None:
+    def __init__(
+        self, config: Config, shared: Shared, engine: Engine, s3: Handler, admin: Handler
+    ) -> None:
         self._config = config
         self._shared = shared
         self._engine = engine
-        self._s3 = s3
+        self._s3 = self._serving = s3
+        self._admin = admin
         self._paths: dict[bytes, Callable[[Request], Response]] = {
             **dict.fromkeys(LIVE, self._live),
             **dict.fromkeys(PROBES, self._ready),
@@ -62,10 +68,16 @@ class System:
         """Answer the request, or return what the S3 pipeline does."""
         own = self._paths.get(request.raw_path)
         if own is None:
+            if request.raw_path.startswith(ADMIN):
+                return self._admin(request)
             return self._s3(request)
         if request.method not in ("GET", "HEAD"):
             return Response(405, [(b"allow", b"GET, HEAD")])
         return own(request)
+
+    def look(self) -> None:
+        """See whether S3 is frozen; called once a second."""
+        self._s3 = _refuse if self._shared.frozen() else self._serving
 
     def _live(self, request: Request) -> Response:
         return Response(200, [_ONLINE, _NO_STORE])
@@ -88,6 +100,17 @@ class System:
         text = render(self._shared, config.folder, buckets)
         body = b"" if request.method == "HEAD" else text
         return Response(200, [_TEXT, _NO_STORE], body)
+
+
+def _refuse(request: Request) -> Response:
+    request.error_code = "ServiceUnavailable"
+    message = "The server is frozen by its administrator: try again later."
+    return error_response(
+        S3Error("ServiceUnavailable", message),
+        head=request.method == "HEAD",
+        resource=request.raw_path.decode("utf-8", "replace"),
+        request_id=request.id,
+    )
 
 
 def is_root(authorization: bytes, config: Config) -> bool:

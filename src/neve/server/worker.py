@@ -11,6 +11,7 @@ import signal
 import ssl
 from typing import cast
 
+from neve.admin.admin import Admin
 from neve.answer import Response
 from neve.config import Config
 from neve.engine.engine import Engine
@@ -25,6 +26,7 @@ from neve.server.http_limits import HttpLimits
 from neve.server.http_request import Request
 from neve.server.logs import AccessLog
 from neve.server.metrics import Metrics
+from neve.server.node import ServerNode
 from neve.server.shared import DRAINING, READY, Shared
 from neve.server.sockets import Reservation, listen
 from neve.server.system import Handler, System
@@ -36,6 +38,8 @@ log = logging.getLogger("neve.worker")
 
 class Worker:
     """What one worker process consists of."""
+
+    system: System
 
     def __init__(
         self,
@@ -108,9 +112,10 @@ class Worker:
             directory=directory,
         )
         s3 = cast("Handler", pipeline.handle)  # it knows requests by a protocol of its own
-        system = System(config, self.shared, engine, s3)
+        admin = Admin(pipeline, ServerNode(config, self.shared))
+        self.system = System(config, self.shared, engine, s3, cast("Handler", admin.handle))
         return HttpServer(
-            system.handle, limits=http_limits(config), ssl=self.context, on_done=self._done
+            self.system.handle, limits=http_limits(config), ssl=self.context, on_done=self._done
         )
 
     def _done(self, request: Request, response: Response, sent: int, seconds: float) -> None:
@@ -132,6 +137,7 @@ class Worker:
         """Once a second: say that the loop turns, write out the access log, look at the disk."""
         while True:
             self.shared.beat()
+            self.system.look()
             self.metrics.now(server.requests_in_flight, server.connections)
             try:
                 engine.check_space()

@@ -1,0 +1,121 @@
+"""The straight line of every admin call: route → authenticate → authorise → operate → respond.
+
+As in `neve.s3.pipeline`, whatever is raised becomes an answer here and nowhere else.
+"""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from neve.admin.call import AdminCall
+from neve.admin.errors import AdminError, as_answer, error_response
+from neve.admin.node import Node
+from neve.admin.routes import PREFIX, VERSION, Route, find_route, knows_path
+from neve.admin.wire import Sealer
+from neve.answer import Response
+from neve.s3.request import Request, parse_query
+
+if TYPE_CHECKING:
+    from neve.engine.engine import Bucket
+    from neve.s3.pipeline import Pipeline
+
+ROOT_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": ["admin:*"]},
+        {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*"]},
+    ],
+}
+"""What root may do, in the words of a policy."""
+
+log = logging.getLogger("neve.admin")
+
+Operate = Callable[[AdminCall], Response | Awaitable[Response]]
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+class Admin:
+    """Answers the admin calls of one worker, with the engine and the keys of its S3 pipeline."""
+
+    def __init__(self, pipeline: "Pipeline", node: Node) -> None:
+        self.pipeline = pipeline
+        self.engine = pipeline.engine
+        self.verifier = pipeline.verifier
+        self.node = node
+        self.sealer = Sealer()
+
+    async def handle(self, request: Request) -> Response:
+        """Answer the request; never raises."""
+        try:
+            return await self._serve(request)
+        except Exception as error:  # noqa: BLE001  # the one place that answers for all
+            return self._refuse(request, error)
+
+    async def _serve(self, request: Request) -> Response:
+        version, _, path = request.raw_path[len(PREFIX) :].decode("latin-1").partition("/")
+        if version != VERSION:
+            raise AdminError("XMinioAdminVersionMismatch")
+        found = find_route(request.method, path)
+        if found is None:
+            raise _unknown(request.method, path)
+        route, rest = found
+        request.operation = "Admin" + route.name
+        query = parse_query(request.raw_query) if request.raw_query else {}
+        call = AdminCall(self, request, route, rest, query)
+        self._authenticate(call)
+        if not route.own:
+            call.check()
+        operate = operation_of(route)
+        if operate is None:
+            raise AdminError("NotImplemented", f"{route.method} {path}")
+        answer: Any = operate(call)
+        return answer if type(answer) is Response else await answer
+
+    def _authenticate(self, call: AdminCall) -> None:
+        request = call.request
+        # Clients of the admin API sign for any region, or for none.
+        call.auth = auth = self.verifier.verify(
+            request.method, request.raw_path, request.raw_query, request.headers, any_region=True
+        )
+        if auth.access_key is None or auth.presigned:
+            raise AdminError("AccessDenied")
+        call.caller = self.pipeline.principal_of(auth.access_key)
+        request.principal = call.caller.name
+
+    def allows(self, call: AdminCall, action: str) -> bool:
+        """Say whether the caller may do what policies call `action`."""
+        return call.caller.is_unlimited
+
+    def reach(self, call: AdminCall, bucket: "Bucket") -> tuple[bool, bool]:
+        """Say whether the caller may (read, write) in the bucket."""
+        everything = call.caller.is_unlimited
+        return everything, everything
+
+    def effective_policy(self, call: AdminCall) -> Any:
+        """Return the policy document that says what the caller may do."""
+        return ROOT_POLICY
+
+    def _refuse(self, request: Request, error: Exception) -> Response:
+        answer = as_answer(error)
+        if answer.code == "InternalError":
+            log.error("request %s: %s failed", request.id, request.operation, exc_info=error)
+        request.error_code = answer.code
+        path = request.raw_path.decode("utf-8", "replace")
+        return error_response(answer, resource=path, request_id=request.id)
+
+
+def operation_of(route: Route) -> Operate | None:
+    """Return the function that answers a route; None when it is not implemented."""
+    if not route.module:
+        return None
+    module = import_module(f"neve.admin.{route.module}")
+    function: Operate = getattr(module, _WORD.sub("_", route.name).lower())
+    return function
+
+
+def _unknown(method: str, path: str) -> AdminError:
+    if knows_path(path):
+        return AdminError("MethodNotAllowed")
+    return AdminError("NotImplemented", f"{method[:32]} {path[:200]}")

@@ -1,0 +1,159 @@
+"""One admin call on its way through its function: what is known of it and what it may use."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from neve.admin.errors import JSON_TYPE, AdminError
+from neve.answer import Response
+from neve.iam.principals import Principal
+from neve.s3.payload import read_body
+from neve.s3.request import Request
+
+if TYPE_CHECKING:
+    from neve.admin.admin import Admin
+    from neve.admin.routes import Route
+    from neve.s3.sigv4 import Authenticated
+
+BODY_BYTES_MAX = 256 << 10
+"""Of a JSON document; MinIO's own limit for encrypted ones."""
+
+
+class AdminCall:
+    """The argument of every function that answers a call."""
+
+    __slots__ = (
+        "admin",
+        "auth",
+        "caller",
+        "engine",
+        "headers",
+        "node",
+        "query",
+        "request",
+        "rest",
+        "route",
+    )
+    auth: "Authenticated"
+    caller: Principal
+
+    def __init__(
+        self,
+        admin: "Admin",
+        request: Request,
+        route: "Route",
+        rest: str,
+        query: dict[str, str],
+    ) -> None:
+        self.admin = admin
+        self.engine = admin.engine
+        self.node = admin.node
+        self.request = request
+        self.headers = request.headers
+        self.route = route
+        self.rest = rest
+        """What stands in the path where the route's has a `*`."""
+        self.query = query
+
+    @property
+    def access_key(self) -> str:
+        """The access key that signed the request."""
+        return self.auth.access_key or ""
+
+    def argument(self, name: str) -> str:
+        """Return a field of the query that the call needs. Raises: AdminError."""
+        value = self.query.get(name, "")
+        if not value:
+            raise AdminError("XMinioAdminInvalidArgument", f"{name} is missing")
+        return value
+
+    def choice(self, name: str, *choices: str) -> str:
+        """Return a field of the query that must be one of `choices`. Raises: AdminError."""
+        value = self.query.get(name, "")
+        if value not in choices:
+            allowed = " or ".join(choices)
+            raise AdminError("XMinioAdminInvalidArgument", f"{name} must be {allowed}")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Return a field of the query that is true or false."""
+        return self.query.get(name, "").lower() == "true"
+
+    def allows(self, action: str) -> bool:
+        """Say whether the caller may do what policies call `action`."""
+        return self.admin.allows(self, action)
+
+    def check(self, action: str = "") -> None:
+        """Raise AccessDenied unless the caller may do `action` (by default the route's)."""
+        if not self.admin.allows(self, action or self.route.action):
+            raise AdminError("AccessDenied")
+
+    async def body(self, limit: int = BODY_BYTES_MAX) -> bytes:
+        """Return the request's whole body, whose digest has been checked."""
+        return await read_body(self, limit)
+
+    async def json_body(self) -> dict[str, Any]:
+        """Return the JSON object in the body. Raises: AdminError XMinioAdminConfigBadJSON."""
+        return parse_object(await self.body())
+
+    async def sealed_body(self) -> bytes:
+        """Return the body that the caller encrypted with its own secret. Raises: NotSealed."""
+        return await self.admin.sealer.unseal(self._secret(), await self.body())
+
+    async def sealed_json_body(self) -> dict[str, Any]:
+        """Return the JSON object in the encrypted body. Raises: as above."""
+        return parse_object(await self.sealed_body())
+
+    async def sealed(self, document: Any) -> Response:
+        """Answer with a document that only the holder of the caller's secret can read."""
+        data = document if isinstance(document, bytes) else msgspec.json.encode(document)
+        return Response(200, [JSON_TYPE], await self.admin.sealer.seal(self._secret(), data))
+
+    def _secret(self) -> str:
+        # The one that signed: a call that changes it still answers with what the caller knows.
+        return self.admin.verifier.secret(self.access_key)
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Return a JSON object. Raises: AdminError XMinioAdminConfigBadJSON."""
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise AdminError("XMinioAdminConfigBadJSON") from error
+
+
+def text_of(document: dict[str, Any], name: str, default: str = "") -> str:
+    """Return a text of a JSON object. Raises: AdminError XMinioAdminConfigBadJSON."""
+    value = document.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, str):
+        raise AdminError("XMinioAdminConfigBadJSON", f"{name} must be a string")
+    return value
+
+
+def texts_of(document: dict[str, Any], name: str) -> list[str]:
+    """Return a list of texts of a JSON object. Raises: AdminError XMinioAdminConfigBadJSON."""
+    value = document.get(name) or []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise AdminError("XMinioAdminConfigBadJSON", f"{name} must be a list of strings")
+    return value
+
+
+def json_response(document: Any) -> Response:
+    """Answer with a JSON document."""
+    return Response(200, [JSON_TYPE], msgspec.json.encode(document))
+
+
+def done() -> Response:
+    """Answer that it is done."""
+    return Response(200, [(b"content-length", b"0")])
+
+
+def time_text(at_us: int) -> str:
+    """Return a time as Go writes it in JSON; its zero time for 0."""
+    if not at_us:
+        return "0001-01-01T00:00:00Z"
+    moment = datetime.fromtimestamp(at_us / 1e6, UTC)
+    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")

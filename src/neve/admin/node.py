@@ -1,0 +1,26 @@
+"""What the admin calls ask of the server that they run in, as an interface."""
+
+from typing import Protocol
+
+from neve.config import Config
+
+
+class Node(Protocol):
+    """The server, seen from one of its workers (`neve.server.node`)."""
+
+    config: Config
+
+    def uptime_s(self) -> float:
+        """Seconds since the server was started."""
+
+    def processes(self) -> int:
+        """How many workers run."""
+
+    def restart(self) -> None:
+        """Begin to end in order and start again with the program and settings as they are then."""
+
+    def stop(self) -> None:
+        """Begin to end in order."""
+
+    def freeze(self, frozen: bool) -> None:
+        """Refuse S3 requests of all workers, or (False) answer them again."""

@@ -1,0 +1,40 @@
+"""The server as its admin calls see and steer it, from inside a worker (`neve.admin.node`).
+
+A worker tells the supervisor by signal: SIGTERM stops, SIGUSR2 restarts. Frozen is a cell of the
+shared memory that each worker looks at once a second (`worker.BEAT_S`).
+"""
+
+import os
+import signal
+import time
+
+from neve.config import Config
+from neve.server.shared import SUPERVISOR, Shared
+
+
+class ServerNode:
+    """Implements `neve.admin.node.Node`."""
+
+    def __init__(self, config: Config, shared: Shared) -> None:
+        self.config = config
+        self._shared = shared
+
+    def uptime_s(self) -> float:
+        """Seconds since the supervisor was started."""
+        return max(0.0, time.time() - self._shared.started_us(SUPERVISOR) / 1e6)
+
+    def processes(self) -> int:
+        """How many workers the server has."""
+        return self._shared.workers
+
+    def restart(self) -> None:
+        """Tell the supervisor to end in order and start again."""
+        os.kill(self._shared.pid(SUPERVISOR), signal.SIGUSR2)
+
+    def stop(self) -> None:
+        """Tell the supervisor to end in order."""
+        os.kill(self._shared.pid(SUPERVISOR), signal.SIGTERM)
+
+    def freeze(self, frozen: bool) -> None:
+        """Tell all workers to refuse S3 requests, or to answer them again."""
+        self._shared.freeze(frozen)

@@ -165,6 +165,8 @@ def _default(item: "Field[Any]") -> str:
         return "made at first start"
     if item.default is False:
         return "off"
+    if item.name == "audit_events":
+        return "`all`"
     return _value(item.name, item.default) if item.default else "none"
 
 

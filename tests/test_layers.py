@@ -9,11 +9,12 @@ LADDER: dict[str, set[str]] = {
     "": set(),  # single modules of the package root: values, errors, doors
     "catalog": {""},
     "blobs": {""},
+    "audit": {""},
     "iam": {"", "catalog"},
     "engine": {"", "catalog", "blobs", "iam"},
     "s3": {"", "catalog", "engine", "iam"},
-    "admin": {"", "catalog", "engine", "iam", "s3"},
-    "server": {"", "catalog", "engine", "iam", "s3", "admin"},
+    "admin": {"", "catalog", "engine", "iam", "audit", "s3"},
+    "server": {"", "catalog", "engine", "iam", "audit", "s3", "admin"},
     "cli": {"", "engine", "server"},
     "testing": {"", "catalog", "blobs", "engine", "iam", "s3", "admin", "server"},
 }

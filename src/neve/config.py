@@ -10,12 +10,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from neve.errors import NeveError
 
 ACCESS_KEY_LENGTH_MIN = 3
 SECRET_KEY_LENGTH_MIN = 8
 WORKERS_MAX = 256
+AUDIT_EVENTS = ("reads", "writes", "refusals", "admin")
+"""What may be audited; a request that fits any of those chosen is."""
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SIZE = re.compile(r"(\d+)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
@@ -128,6 +131,29 @@ def _parse_secret_key(text: str) -> str:
     return text
 
 
+def _parse_webhook(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or not text.isascii():
+        raise ValueError("it must be http://HOST[:PORT]/PATH or https://…")
+    if parts.username is not None or any(sign in text for sign in " \t\r\n#"):
+        raise ValueError("it must hold no user, blank or fragment")
+    _ = parts.port  # refuses what is no port
+    return text
+
+
+def _parse_token(text: str) -> str:
+    if not text.isascii() or not text.isprintable():
+        raise ValueError("it must be printable ASCII characters")
+    return text
+
+
+def _parse_events(text: str) -> frozenset[str]:
+    names = frozenset(part.strip() for part in text.split(",") if part.strip())
+    if not names or not names <= {"all", *AUDIT_EVENTS}:
+        raise ValueError("it must be all, or some of " + ", ".join(AUDIT_EVENTS))
+    return frozenset(AUDIT_EVENTS) if "all" in names else names
+
+
 def _parse_choice(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in choices:
@@ -228,6 +254,34 @@ class Config:
     access_log: str = _setting(
         "", str, "write a line per request to FILE, or to stdout with -", metavar="FILE|-"
     )
+    audit_log: str = _setting(
+        "",
+        str,
+        "write who did what, a JSON object a line, to FILE, or to stdout with -",
+        metavar="FILE|-",
+    )
+    audit_webhook: str = _setting(
+        "",
+        _parse_webhook,
+        "send the same to this address, in batches",
+        metavar="URL",
+        secret=True,
+    )
+    audit_webhook_token: str = _setting(
+        "",
+        _parse_token,
+        "what is sent to it as `Authorization: Bearer …`, or whole if there is a space in it;"
+        " environment only",
+        flag=False,
+        secret=True,
+    )
+    audit_events: frozenset[str] = _setting(
+        frozenset(AUDIT_EVENTS),
+        _parse_events,
+        "what is audited: all, or some of reads, writes, refusals, admin; comma between"
+        " (default all)",
+        metavar="EVENTS",
+    )
     metrics_public: bool = _setting(
         False,
         _parse_switch,
@@ -281,6 +335,8 @@ class Config:
     connections_max: int = _setting(20_000, _parse_count)
 
     # Limits of the layers below it.
+    audit_queue_bytes_max: int = _setting(16 << 20, parse_size)
+    """Entries of one process that wait for the audit webhook; what comes on top is dropped."""
     clock_skew_max_s: float = _setting(900.0, _parse_seconds)
     """How far the clock of who signs a request may be from ours."""
     disk_reserve_bytes: int = _setting(64 << 20, parse_size)

@@ -170,7 +170,7 @@ class Pipeline:
 
     def _authenticate(self, call: Call) -> None:
         request = call.request
-        call.auth = auth = self._verify(
+        call.auth = request.auth = auth = self._verify(
             request.method,
             request.raw_path,
             request.raw_query,
@@ -178,7 +178,8 @@ class Pipeline:
             any_region=call.route.resource == "location",
         )
         key = auth.access_key
-        call.caller = caller = ANONYMOUS if key is None else self.principal_of(key)
+        caller = ANONYMOUS if key is None else self.principal_of(key)
+        call.caller = request.caller = caller
         request.principal = caller.name
 
     def _authorise(self, call: Call, operation: Operation) -> None:

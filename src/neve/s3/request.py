@@ -32,7 +32,7 @@ class Body(Protocol):
 
 
 class Request(Protocol):
-    """A request as the front hands it over; the pipeline fills the last five slots."""
+    """A request as the front hands it over; the pipeline fills what comes after the id."""
 
     method: str
     raw_path: bytes
@@ -43,6 +43,12 @@ class Request(Protocol):
     secure: bool
     id: str
     operation: str
+    caller: Any
+    """The Principal, once there is one."""
+    auth: Any
+    """What authentication found out; its `access_key` is who signed."""
+    decision: Any
+    """The Decision of the policy that was asked last, if one was."""
     principal: str
     bucket: str
     key: str

@@ -106,6 +106,7 @@ def _by_policy(
         if key:
             context.existing_tags = lambda: _tags_of(call, bucket, key)
     decision = decide(caller, bucket.owner, policy, action, bucket.name, key or None, context)
+    call.request.decision = decision
     if decision.statement is None:
         return None
     # Everybody but the anonymous belongs to the one account there is.

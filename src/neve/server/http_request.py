@@ -50,6 +50,9 @@ class Request:
         "id",
         "keep_alive",
         "operation",
+        "caller",
+        "auth",
+        "decision",
         "principal",
         "bucket",
         "key",
@@ -80,6 +83,9 @@ class Request:
         self.started = perf_counter()
         self.operation = ""
         self.error_code = ""
+        self.caller: Any = None
+        self.auth: Any = None
+        self.decision: Any = None
         self.principal: Any = None
         self.bucket: Any = None
         self.key: Any = None

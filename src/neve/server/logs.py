@@ -14,13 +14,11 @@ import time
 from typing import IO, Protocol
 
 from neve.errors import StoreRefused
+from neve.server.redact import blank_query
 
 BUFFER_BYTES_MAX = 64 << 10
 FLUSH_PERIOD_S = 0.5
 
-_SECRETS = re.compile(
-    rb"(?i)((?:^|[?&])(?:X-Amz-Signature|X-Amz-Security-Token|Signature)=)[^&\s]*"
-)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -178,15 +176,10 @@ class AccessLog:
         return json.dumps(entry, ensure_ascii=True).encode() + b"\n"
 
 
-def blank_secrets(query: bytes) -> bytes:
-    """Return a query without its signature and session token."""
-    return _SECRETS.sub(rb"\1***", query)
-
-
 def _target(request: Seen) -> str:
     target = request.raw_path
     if request.raw_query:
-        target += b"?" + blank_secrets(request.raw_query)
+        target += b"?" + blank_query(request.raw_query)
     return _quoted(target)
 
 

@@ -69,6 +69,7 @@ _RECEIVED, _SENT = _layout.take(1), _layout.take(1)
 _IN_FLIGHT, _CONNECTIONS = _layout.take(1), _layout.take(1)
 _BATCH = _layout.take(len(BATCH_BOUNDS) + 2)
 _COMMIT = _layout.take(_HISTOGRAM_CELLS)
+_AUDIT = _layout.take(4)
 _FIGURES = _layout.take(FIGURES_MAX * _FIGURE_CELLS)
 _JOBS = _layout.take(JOBS_MAX * _JOB_CELLS)
 _RUNS, _FAILURES, _LAST, _DURATION, _FAILING = range(_NAME_CELLS, _NAME_CELLS + 5)
@@ -129,6 +130,16 @@ class Metrics:
         cells[batch + len(BATCH_BOUNDS) + 1] += count
         cells[commit + bisect_left(LATENCY_BOUNDS_S, seconds)] += 1
         cells[commit + _HISTOGRAM_CELLS - 1] += int(seconds * 1e6)
+
+    def audit_file(self, written: int, dropped: int) -> None:
+        """Entries went into the audit log's file, or were lost. One thread at a time."""
+        self._cells[self._base + _AUDIT] += written
+        self._cells[self._base + _AUDIT + 1] += dropped
+
+    def audit_webhook(self, delivered: int, dropped: int) -> None:
+        """The same of the webhook."""
+        self._cells[self._base + _AUDIT + 2] += delivered
+        self._cells[self._base + _AUDIT + 3] += dropped
 
     def figure(self, name: str, value: int) -> None:
         """Publish a named number; names beyond FIGURES_MAX are dropped."""
@@ -235,6 +246,11 @@ class Totals:
     @property
     def sent(self) -> int:
         return self._sum(_SENT)
+
+    def audit(self) -> tuple[tuple[str, int, int], ...]:
+        """(receiver, entries it has, entries it lost) of the audit log."""
+        file, file_lost, webhook, webhook_lost = [self._sum(_AUDIT + at) for at in range(4)]
+        return ("file", file, file_lost), ("webhook", webhook, webhook_lost)
 
     def latency(self, index: int) -> tuple[list[int], float]:
         """(counts per bound and above, sum of seconds) of operation class `index`."""

@@ -15,6 +15,7 @@ def render(shared: Shared, folder: str, buckets: Sequence[tuple[str, Usage]] | N
     totals = Totals(shared)
     _render_requests(lines, totals)
     _render_commits(lines, totals)
+    _render_audit(lines, totals)
     _render_space(lines, folder)
     _render_steward(lines, totals)
     _render_processes(lines, shared)
@@ -101,6 +102,15 @@ def _render_commits(lines: list[str], totals: Totals) -> None:
     name = "neve_commit_seconds"
     _head(lines, name, "histogram", "Time of one group commit, sync included.")
     _histogram(lines, name, "", LATENCY_BOUNDS_S, *totals.commits())
+
+
+def _render_audit(lines: list[str], totals: Totals) -> None:
+    for name, help, column in (
+        ("neve_audit_entries_total", "Entries of the audit log that arrived.", 1),
+        ("neve_audit_lost_total", "Entries of the audit log that were lost.", 2),
+    ):
+        _head(lines, name, "counter", help)
+        lines += [f'{name}{{to="{row[0]}"}} {row[column]}' for row in totals.audit()]
 
 
 def _render_space(lines: list[str], folder: str) -> None:

@@ -19,16 +19,17 @@ from typing import Any, NoReturn
 import uvloop
 
 from neve.admin.routes import ROUTES as CALLS
+from neve.audit.file import AuditFile
 from neve.config import Config
 from neve.engine.sealing import prepare_key
 from neve.engine.store import prepare
 from neve.errors import NeveError, StoreRefused
 from neve.folder import RootKeys, open_folder, root_keys
 from neve.s3.routes import PREFLIGHT, ROUTES
-from neve.server import banner, logs, tls
+from neve.server import banner, log_stream, logs, tls
 from neve.server.logs import AccessLog
 from neve.server.prometheus import process_name
-from neve.server.shared import Shared
+from neve.server.shared import SUPERVISOR, Shared
 from neve.server.sockets import Reservation, reserve
 from neve.server.steward import Steward
 from neve.server.supervisor import Supervisor, fork
@@ -45,6 +46,8 @@ def serve(config: Config) -> int:
     context = tls.make_context(config.tls_cert, config.tls_key) if config.tls_cert else None
     if config.access_log:
         AccessLog(config.access_log, config.log_format).close()
+    if config.audit_log:
+        AuditFile(config.audit_log).close()
     _raise_file_limit()
     _bound_arenas()
     s3 = reserve(config.address, "S3", "--address")
@@ -82,17 +85,18 @@ def _supervise(
 ) -> tuple[int, bool]:
     """Return the exit status, and whether the server was told to start again."""
     shared = Shared(config.workers)
+    log_stream.keep(shared, process_name(SUPERVISOR))
     scheme = "https" if context else "http"
     endpoint = banner.endpoint_of(scheme, *s3.address)
     status = banner.endpoint_of("http", *panel.address)
 
     def worker(slot: int) -> int:
         panel.close()
-        return _run_child(config, slot, Worker(config, shared, s3, context).serve())
+        return _run_child(config, shared, Worker(config, shared, s3, context).serve())
 
     def steward(slot: int) -> int:
         s3.close()
-        return _run_child(config, slot, Steward(config, shared, panel, endpoint).serve())
+        return _run_child(config, shared, Steward(config, shared, panel, endpoint).serve())
 
     def reload() -> None:
         if context is not None:
@@ -110,8 +114,10 @@ def _supervise(
     return supervisor.run(), supervisor.again
 
 
-def _run_child(config: Config, slot: int, main: Coroutine[Any, Any, int]) -> int:
-    logs.set_up(process_name(slot), config.log_format, config.log_level)
+def _run_child(config: Config, shared: Shared, main: Coroutine[Any, Any, int]) -> int:
+    process = process_name(shared.slot)
+    logs.set_up(process, config.log_format, config.log_level)
+    log_stream.keep(shared, process)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main)
 

@@ -3,6 +3,7 @@
     cell 0            generation of buckets and configuration
     cell 1            processes of this run that crashed
     cell 2            generation of settings: users, groups, policies, access keys
+    cell 3            until when requests are traced, monotonic microseconds; 0: they are not
     cell 7            1 while S3 requests are refused (`mc admin service freeze`)
     cell 8 …          one slot of SLOT_CELLS per process: supervisor, steward, then the workers
         +0 pid        0 when no process has the slot
@@ -13,13 +14,16 @@
         +5 started    when it was started last, microseconds since 1970
     then              per process, METRIC_CELLS cells that `metrics` lays out
 
-All cells are u64 and each is written by one process only (the generations excepted), so no lock is
-needed: a load or store of an aligned word is whole.
+All cells are u64 and each is written by one process only (the generations and the trace excepted),
+so no lock is needed: a load or store of an aligned word is whole. Beside them are the rings of what
+each process said last.
 """
 
 import mmap
 import os
 import time
+
+from neve.server.rings import Rings
 
 STARTING, READY, DRAINING = 1, 2, 3
 
@@ -29,7 +33,13 @@ SUPERVISOR, STEWARD = 0, 1
 METRIC_CELLS = 4096
 SLOT_CELLS = 8
 _HEADER_CELLS = 8
+_TRACE = 3
 _FROZEN = 7
+
+TRACES_MAX, TRACE_BYTES = 512, 4096
+"""Of one worker, until they are overwritten; a watcher reads them every 50 ms."""
+LOGS_MAX, LOG_BYTES = 64, 2048
+"""The last log lines of one process."""
 
 _WORD = (1 << 64) - 1
 
@@ -39,7 +49,7 @@ _PID, _STATE, _HEARTBEAT, _READING, _STARTS, _STARTED = range(6)
 class Shared:
     """The shared cells. Make it before the fork, `attach` it in each process after."""
 
-    __slots__ = ("_base", "_map", "cells", "metric_base", "slot", "workers")
+    __slots__ = ("_base", "_map", "cells", "logs", "metric_base", "slot", "traces", "workers")
 
     def __init__(self, workers: int) -> None:
         """Make zeroed memory for `workers` workers, the steward and the supervisor."""
@@ -48,6 +58,8 @@ class Shared:
         cells = _HEADER_CELLS + slots * (SLOT_CELLS + METRIC_CELLS)
         self._map = mmap.mmap(-1, cells * 8)
         self.cells = memoryview(self._map).cast("Q")
+        self.logs = Rings(slots, LOGS_MAX, LOG_BYTES)
+        self.traces = Rings(slots, TRACES_MAX, TRACE_BYTES)
         self.attach(SUPERVISOR)
         self.bump_bucket_generation()
         self.bump_settings_generation()
@@ -98,6 +110,23 @@ class Shared:
             if since and self.cells[base + _PID] and (not oldest or since < oldest):
                 oldest = since
         return oldest
+
+    @property
+    def traced(self) -> int:
+        """Not 0 when somebody may be watching requests: then ask `still_traced`."""
+        return self.cells[_TRACE]
+
+    def trace_for(self, seconds: float) -> None:
+        """Say that somebody watches, for so long; to be said again before that is over."""
+        self.cells[_TRACE] = time.monotonic_ns() // 1000 + int(seconds * 1e6)
+
+    def still_traced(self) -> bool:
+        """Say whether somebody watches now."""
+        until = self.cells[_TRACE]
+        if until and until < time.monotonic_ns() // 1000:
+            # Who begins to watch just now says so again soon.
+            self.cells[_TRACE] = until = 0
+        return until != 0
 
     @property
     def crashes(self) -> int:

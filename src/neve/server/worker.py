@@ -13,6 +13,7 @@ from typing import cast
 
 from neve.admin.admin import Admin
 from neve.answer import Response
+from neve.audit.auditor import Auditor
 from neve.config import Config
 from neve.engine.engine import Engine
 from neve.engine.store import open_engine
@@ -20,16 +21,18 @@ from neve.iam.directory import Directory
 from neve.iam.keyring import store_keyring
 from neve.s3.pipeline import Pipeline
 from neve.s3.sigv4 import Verifier
-from neve.server import tls
+from neve.server import audit, tls
 from neve.server.http import HttpServer
 from neve.server.http_limits import HttpLimits
 from neve.server.http_request import Request
 from neve.server.logs import AccessLog
 from neve.server.metrics import Metrics
 from neve.server.node import ServerNode
+from neve.server.prometheus import process_name
 from neve.server.shared import DRAINING, READY, Shared
 from neve.server.sockets import Reservation, listen
 from neve.server.system import Handler, System
+from neve.server.trace import Tracer
 
 BEAT_S = 1.0
 
@@ -54,6 +57,9 @@ class Worker:
         self.context = context
         self.metrics = Metrics(shared)
         self.access: AccessLog | None = None
+        self.auditor: Auditor | None = None
+        self.process = process_name(shared.slot)
+        self.tracer = Tracer(shared, self.process)
         self.failed = False
 
     async def serve(self) -> int:
@@ -65,6 +71,7 @@ class Worker:
         loop.add_signal_handler(signal.SIGHUP, self._reload)
         if config.access_log:
             self.access = AccessLog(config.access_log, config.log_format)
+        self.auditor = audit.make(config, self.metrics)
 
         def on_fatal(error: BaseException) -> None:
             log.critical("the disk refused to sync (%s): this process ends", error)
@@ -95,6 +102,8 @@ class Worker:
         beat.cancel()
         if self.access is not None:
             self.access.close()
+        if self.auditor is not None:
+            await loop.run_in_executor(None, self.auditor.close)
         return 1 if self.failed else 0
 
     def _server(self, engine: Engine) -> HttpServer:
@@ -126,12 +135,20 @@ class Worker:
         self.metrics.end(request.operation, status, seconds, received, sent, request.error_code)
         if self.access is not None:
             self.access.write(request, status, received, sent, seconds)
+        if self.auditor is not None:
+            entry = audit.entry_of(request, response, received, sent, seconds, self.process)
+            if entry is not None:
+                self.auditor.record(entry)
+        if self.shared.traced:
+            self.tracer.note(request, response, received, sent, seconds)
 
     def _reload(self) -> None:
         if self.context is not None:
             tls.reload(self.context, self.config.tls_cert, self.config.tls_key)
         if self.access is not None:
             self.access.reopen()
+        if self.auditor is not None:
+            self.auditor.reopen()
 
     async def _beat(self, engine: Engine, server: HttpServer) -> None:
         """Once a second: say that the loop turns, write out the access log, look at the disk."""

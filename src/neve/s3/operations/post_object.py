@@ -100,6 +100,7 @@ class _Upload:
         asked.auth = authenticate_form(pipeline.verifier, fields)
         access_key = asked.auth.access_key
         asked.caller = ANONYMOUS if access_key is None else pipeline.principal_of(access_key)
+        request.auth, request.caller = asked.auth, asked.caller
         request.principal = asked.caller.name
         self._check_policy()
         if not fields.get("key"):

@@ -1,0 +1,4 @@
+"""The audit log: who did what to which resource, with the decision. Knows no request, no engine.
+
+`auditor` is the door: everything that is audited goes through `Auditor.record`.
+"""

@@ -1,0 +1,117 @@
+"""The audit log of a server's requests: what of a request becomes an entry, and where entries go.
+
+What is no action on the store (probes, metrics) makes an entry only when it was refused.
+"""
+
+import re
+import time
+from typing import Any
+
+from neve.answer import Response
+from neve.audit.auditor import Auditor
+from neve.audit.entry import ADMIN, READ, WRITE, Category, Entry, stamp
+from neve.audit.file import AuditFile
+from neve.audit.webhook import Webhook
+from neve.config import Config
+from neve.server.http_request import Request
+from neve.server.metrics import Metrics
+
+ADMIN_PREFIX = "admin."
+"""Begins the operation of a request that administers the store."""
+
+_READS = ("Get", "Head", "List", "Preflight", "Options")
+_REFUSED = frozenset((401, 403))
+_CLAIMED = re.compile(r"(?:Credential=|X-Amz-Credential=|AWSAccessKeyId=|AWS )([^/:&,\s%]{1,128})")
+_VERSION = re.compile(rb"(?:^|&)versionId=([^&]*)")
+
+
+def make(config: Config, metrics: Metrics) -> Auditor | None:
+    """Return the auditor of this process, or None when nothing is audited. Raises: StoreRefused."""
+    if not config.audit_log and not config.audit_webhook:
+        return None
+    file = AuditFile(config.audit_log, metrics.audit_file) if config.audit_log else None
+    webhook = None
+    if config.audit_webhook:
+        webhook = Webhook(
+            config.audit_webhook,
+            config.audit_webhook_token,
+            metrics.audit_webhook,
+            queue_bytes_max=config.audit_queue_bytes_max,
+        )
+    return Auditor(config.audit_events, file, webhook)
+
+
+def entry_of(
+    request: Request, response: Response, received: int, sent: int, seconds: float, process: str
+) -> Entry | None:
+    """Return the entry of an answered request, or None when it is not worth one."""
+    status, operation, error = response.status, request.operation, request.error_code
+    refused = status in _REFUSED
+    if not operation and not error and not refused:
+        return None
+    caller, decision = request.caller, request.decision
+    allowed, reason = _verdict(request, status, refused)
+    statement = decision.statement if decision is not None else None
+    headers = request.headers
+    return Entry(
+        time=stamp(time.time()),
+        request_id=request.id,
+        process=process,
+        category=_category(operation),
+        operation=operation,
+        principal_kind=caller.kind if caller is not None else "unknown",
+        principal=caller.name if caller is not None else "",
+        access_key=(request.auth.access_key or "") if caller is not None else _claimed(request),
+        client=request.client,
+        secure=request.secure,
+        method=request.method,
+        bucket=request.bucket or "",
+        key=request.key or "",
+        version_id=_version_id(request, response),
+        copy_source=headers.get(b"x-amz-copy-source", b"").decode("utf-8", "replace"),
+        status=status,
+        error=error,
+        allowed=allowed,
+        reason=reason,
+        policy=getattr(decision, "policy", "") or "",
+        statement=statement.label if statement is not None else "",
+        bytes_in=received,
+        bytes_out=sent,
+        ms=round(seconds * 1e3, 3),
+        user_agent=headers.get(b"user-agent", b"").decode("latin-1"),
+    )
+
+
+def _category(operation: str) -> Category:
+    if operation.startswith(ADMIN_PREFIX):
+        return ADMIN
+    return READ if operation.startswith(_READS) else WRITE
+
+
+def _verdict(request: Request, status: int, refused: bool) -> tuple[bool | None, str]:
+    """Return whether the request was allowed and why."""
+    caller, decision = request.caller, request.decision
+    if caller is None:
+        return (False, "not authenticated") if refused else (None, "")
+    if decision is not None and decision.allowed is not refused:
+        return decision.allowed, decision.reason
+    if refused:
+        return False, "nothing allows it"
+    if caller.kind == "root":
+        return True, "root"
+    return (True, "") if status < 400 else (None, "")
+
+
+def _claimed(request: Request) -> str:
+    """Return the access key that an unknown principal says to have."""
+    text: Any = request.headers.get(b"authorization", b"") or request.raw_query
+    match = _CLAIMED.search(text.decode("latin-1"))
+    return match[1] if match else ""
+
+
+def _version_id(request: Request, response: Response) -> str:
+    for name, value in response.headers:
+        if name == b"x-amz-version-id":
+            return value.decode("latin-1")
+    match = _VERSION.search(request.raw_query)
+    return match[1].decode("latin-1") if match else ""

@@ -14,7 +14,6 @@ from neve.iam.acls import (
     READ,
     READ_ACP,
     WRITE,
-    WRITE_ACP,
     Acl,
     Grant,
     canned_acl,
@@ -88,10 +87,13 @@ def test_a_grant_allows_no_other_permission() -> None:
         assert acl.allows(ANONYMOUS, asked) is (granted == asked)
 
 
-def test_the_owner_keeps_the_acl_in_its_hands_and_only_that() -> None:
-    acl = Acl(AMY.canonical_id, ())
-    assert {p for p in SPECIFIC if acl.allows(AMY, p)} == {READ_ACP, WRITE_ACP}
+def test_an_acl_gives_rights_to_others_than_its_owner() -> None:
+    """What a user owns it rules by its policies, so that these can be taken away."""
+    acl = private_acl(AMY.canonical_id)
+    assert not any(acl.allows(AMY, p) for p in SPECIFIC)
     assert not any(acl.allows(BOB, p) for p in SPECIFIC)
+    acl = Acl(AMY.canonical_id, (Grant(AUTHENTICATED_USERS, READ),))
+    assert {p for p in SPECIFIC if acl.allows(AMY, p)} == {READ}
 
 
 def test_what_nobody_owns_is_not_in_the_hands_of_the_anonymous() -> None:
@@ -110,7 +112,6 @@ def test_without_groups_only_names_count() -> None:
     assert acl.allows(BOB, READ, groups=False)
     assert not acl.allows(ANONYMOUS, READ, groups=False)
     assert not acl.allows(ROOT, READ, groups=False)
-    assert acl.allows(AMY, WRITE_ACP, groups=False)
 
 
 def test_public_is_what_grants_anything_to_a_group() -> None:

@@ -2,9 +2,9 @@
 
 Pure values and tables; where an ACL is stored and what a request says about one is `neve.s3`.
 Source: "Access control list (ACL) overview", S3 User Guide. An ACL only ever allows: it is asked
-after the bucket policy, and only when the policy is silent.
-Invariants: an Acl never changes; a grantee is a canonical id or a name of `GROUPS`; the owner can
-always read and write its ACL, whatever the grants are.
+after the policies, and only when they are silent. What a user owns it rules by its policies, so
+that taking those away takes everything away: an ACL gives rights to others than its owner.
+Invariants: an Acl never changes; a grantee is a canonical id or a name of `GROUPS`.
 """
 
 from typing import NamedTuple
@@ -51,7 +51,6 @@ OBJECT_ACTIONS = {
 }
 """Action → the permission on the object that allows it."""
 
-_OWNERS = frozenset((READ_ACP, WRITE_ACP))
 _GROUP_GRANTS: dict[str, tuple[tuple[str, str], ...]] = {
     "private": (),
     "public-read": ((ALL_USERS, READ),),
@@ -92,15 +91,16 @@ class Acl(NamedTuple):
         """Whether the principal has the permission; without `groups`, by its own name only."""
         known = principal.kind != "anonymous"
         id = principal.canonical_id
-        if known and id == self.owner and permission in _OWNERS:
-            return True
+        own = id == self.owner
         for grantee, granted in self.grants:
             if granted != permission and granted != FULL_CONTROL:
                 continue
             if grantee == ALL_USERS:
                 if groups:
                     return True
-            elif known and (grantee == id or (groups and grantee == AUTHENTICATED_USERS)):
+            elif not known:
+                continue
+            elif (grantee == id and not own) or (groups and grantee == AUTHENTICATED_USERS):
                 return True
         return False
 

@@ -1,8 +1,16 @@
 """The decision: may this principal do this action on this resource, and why.
 
 Pure functions over values; no state, no clock but the context's. The order is AWS's: an explicit
-Deny first, then any Allow, else refusal.
+Deny anywhere, then an Allow anywhere within the one account there is, else refusal:
+
+    1. the policy of the access key: what it does not allow is refused, whatever others say
+    2. a Deny of the bucket's policy or of a policy of the user or its groups
+    3. an Allow of either
+    4. root's standing
+    5. access control lists
 """
+
+from collections.abc import Callable, Mapping
 
 from neve.iam.context import RequestContext
 from neve.iam.policies import RESOURCE_PREFIX, Policy
@@ -28,6 +36,10 @@ _ROOT_KEEPS = frozenset(("s3:PutBucketPolicy", "s3:GetBucketPolicy", "s3:DeleteB
 
 _ROOT = Decision(True, "root")
 _NOBODY = Decision(False, "nothing allows it")
+_ACL = Decision(True, "access control list allows")
+_LIMITED = Decision(False, "the policy of the access key does not allow it")
+
+_ByAction = Mapping[str, tuple[Statement, ...]]
 
 
 def resource_arn(bucket: str, key: str | None) -> str:
@@ -42,8 +54,18 @@ def deciding_statement(
 
     `action` is spelt as in `neve.iam.actions`.
     """
+    return _deciding(policy.by_action, principal, action, resource, context)
+
+
+def _deciding(
+    by_action: _ByAction,
+    principal: Principal,
+    action: str,
+    resource: str,
+    context: RequestContext,
+) -> Statement | None:
     covers, covered = None, False
-    for statement in policy.by_action.get(action, _NONE):
+    for statement in by_action.get(action, _NONE):
         # Statements with the same resources share one `covers`: most policies ask it once.
         if statement.covers is not covers:
             covers = statement.covers
@@ -73,22 +95,45 @@ def decide(
     bucket: str,
     key: str | None,
     context: RequestContext,
+    acl: Callable[[], bool] | None = None,
 ) -> Decision:
     """Decide about one action on one bucket or object. `bucket_owner` is a canonical id.
+
+    `policy` is the bucket's. `acl` is asked last, and says whether an access control list allows
+    it. Without a bucket (`bucket` empty) the question is about the store as a whole.
 
     Root is allowed everything that no Deny of the bucket policy forbids; it is the root of the one
     account there is, hence of the owner's, and so the policy itself always stays in its hands.
     (MinIO's root is never denied by a bucket policy; AWS's is, and we follow AWS.) Everybody else,
-    the owner's other users included, needs an Allow. The anonymous principal is named only by `*`.
+    the owner of the bucket included, needs an Allow. The anonymous principal is named only by `*`.
     """
     is_root = principal.kind == "root"
-    if policy is None or (is_root and action in _ROOT_KEEPS):
-        return _ROOT if is_root else _NOBODY
+    if is_root and action in _ROOT_KEEPS:
+        policy = None
+    if policy is None and principal.is_unlimited:
+        return _ROOT
     resource = resource_arn(bucket, key)
-    statement = deciding_statement(policy, principal, action, resource, context)
-    if statement is None:
-        return _ROOT if is_root else _NOBODY
-    return statement.decision
+    context.bucket_owner = bucket_owner
+    if principal.limit is not None:
+        found = _deciding(principal.limit.by_action, principal, action, resource, context)
+        if found is None:
+            return _LIMITED
+        if found.effect is Verdict.DENY:
+            return found.decision
+    allowing = None
+    if policy is not None:
+        allowing = _deciding(policy.by_action, principal, action, resource, context)
+        if allowing is not None and allowing.effect is Verdict.DENY:
+            return allowing.decision
+    if principal.rights is not None:
+        found = _deciding(principal.rights.by_action, principal, action, resource, context)
+        if found is not None and (allowing is None or found.effect is Verdict.DENY):
+            allowing = found
+    if allowing is not None:
+        return allowing.decision
+    if is_root:
+        return _ROOT
+    return _ACL if acl is not None and acl() else _NOBODY
 
 
 def may_know_absence(

@@ -74,6 +74,11 @@ class Decision(NamedTuple):
     statement: "Statement | None" = None
     """The statement that decided (its `policy`, `label` and `index`), when one did."""
 
+    @property
+    def policy(self) -> str:
+        """The policy whose statement decided; empty when none did."""
+        return "" if self.statement is None else self.statement.policy
+
 
 class Statement:
     """One statement. `covers` and `holds` are its compiled resources and conditions."""

@@ -20,7 +20,7 @@ from neve.s3.call import Call
 from neve.s3.errors import S3Error, from_domain
 from neve.s3.request import Request, parse_query, parse_target
 from neve.s3.response import Headers, Response, error_response
-from neve.s3.rights import allows, may_delete_something
+from neve.s3.rights import allows, may_delete_something, may_rule
 from neve.s3.routes import BUCKET, OBJECT, PREFLIGHT, ROUTES, SERVICE, Route, find_route
 
 if TYPE_CHECKING:
@@ -187,14 +187,15 @@ class Pipeline:
             # AWS: nobody without an account can see or make buckets, whatever policies say.
             if call.caller.kind == "anonymous":
                 raise S3Error("AccessDenied")
-            if not allows(call, operation.action, None, ""):
+            # ListBuckets shows each caller what it may see.
+            if call.name and not allows(call, operation.action, None):
                 raise S3Error("AccessDenied")
             return
         call.bucket = bucket = self.engine.bucket(call.name)
         expected = call.headers.get(b"x-amz-expected-bucket-owner")
         if expected is not None:
             call.check_owner(bucket, expected)
-        if call.caller.kind == "root" and bucket.policy is None:
+        if call.caller.is_unlimited and bucket.policy is None:
             return
         if operation.name == "DeleteObjects":
             # Each key is asked for on its own, once its document was read; a document of someone
@@ -205,7 +206,7 @@ class Pipeline:
         if operation.name in _SELF_AUTHORISED:
             return
         if operation.name in _OPTIONS_OPERATIONS or not operation.action:
-            if call.caller.canonical_id != bucket.owner:
+            if not may_rule(call, bucket):
                 raise S3Error("AccessDenied")
             return
         self._check_actions(call, operation, bucket)

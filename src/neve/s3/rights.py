@@ -1,16 +1,17 @@
 """The question every operation asks before it acts: may this caller do this here?
 
-The answer is `neve.iam`'s; this module only brings it what a request knows. The order is AWS's: the
-bucket policy first, then, where it says nothing, root's standing and the access control lists.
+The answer is `neve.iam.evaluate`'s; this module only brings it what a request knows.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from neve.errors import NoSuchKey
 from neve.iam.acls import OBJECT_ACTIONS
 from neve.iam.context import RequestContext
-from neve.iam.evaluate import decide
+from neve.iam.evaluate import Decision, decide
 from neve.s3 import acls
+from neve.s3.errors import S3Error
 from neve.s3.metadata import unpack
 from neve.s3.tagging import decode_tags
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from neve.s3.call import Call
 
 _DELETES = frozenset(("s3:DeleteObject", "s3:DeleteObjectVersion"))
+_LIST_ALL = "s3:ListAllMyBuckets"
+_SEEING = (_LIST_ALL, "s3:ListBucket", "s3:GetBucketLocation")
+"""Whoever may do one of these with a bucket sees it among others, as in MinIO."""
+_RESTRICTED = Decision(False, "the bucket restricts its public policy")
 
 
 def context_of(call: "Call") -> RequestContext:
@@ -40,40 +45,84 @@ def context_of(call: "Call") -> RequestContext:
 
 
 def allows(call: "Call", action: str, bucket: "Bucket | None", key: str = "") -> bool:
-    """Say whether the caller may do `action` on `key` of `bucket` (None: on the service).
+    """Say whether the caller may do `action` on `key` of `bucket`.
 
+    Without a bucket the question is about the store, or about one that is yet to be made.
     Raises: NoSuchKey when the ACL of an absent key would decide and the caller may know of that.
     """
-    caller = call.caller
     if bucket is None:
-        # Only root has rights there; users' own policies come with users.
-        return caller.kind == "root"
-    if bucket.policy is not None:
-        decision = _by_policy(call, action, bucket, key)
-        if decision is not None:
-            return decision
-    return caller.kind == "root" or _by_acl(call, action, bucket, key)
+        decision = decide(call.caller, "", None, action, call.name, None, context_of(call))
+    else:
+        decision = _decide(
+            call, action, bucket, key, acl=lambda: _by_acl(call, action, bucket, key)
+        )
+    call.request.decision = decision
+    return decision.allowed
 
 
 def may_know_absence(call: "Call", bucket: "Bucket", key: str) -> bool:
     """Say whether the caller may be told that `key` is absent."""
+    # As if the key were listed: `evaluate.may_know_absence` says why.
+    asked = context_of(call).listing(key)
+    listing = "s3:ListBucket"
+
+    def by_acl() -> bool:
+        return acls.bucket_allows(bucket, call.caller, listing)
+
+    return _decide(call, listing, bucket, "", asked, acl=by_acl).allowed
+
+
+def may_list_all(call: "Call") -> bool:
+    """Say whether the caller may see every bucket of the store. Raises: S3Error AccessDenied."""
     caller = call.caller
-    if bucket.policy is not None:
-        # As if the key were listed: `evaluate.may_know_absence` says why.
-        asked = context_of(call).listing(key)
-        decision = _by_policy(call, "s3:ListBucket", bucket, "", asked)
-        if decision is not None:
-            return decision
-    return caller.kind == "root" or acls.bucket_allows(bucket, caller, "s3:ListBucket")
+    if caller.is_unlimited:
+        return True
+    decision = decide(caller, "", None, _LIST_ALL, "", None, context_of(call))
+    if decision.statement is not None and not decision.allowed:
+        raise S3Error("AccessDenied")
+    return decision.allowed
+
+
+def may_see(call: "Call", bucket: "Bucket") -> bool:
+    """Say whether the caller's own policies let it see the bucket among others."""
+    return any(
+        decide(call.caller, bucket.owner, None, action, bucket.name, None, context_of(call)).allowed
+        for action in _SEEING
+    )
+
+
+def may_see_some(call: "Call") -> bool:
+    """Say whether there can be a bucket that the caller sees: then an empty list is an answer."""
+    caller = call.caller
+    held = caller.limit if caller.rights is None else caller.rights
+    return held is None or any(action in held.by_action for action in _SEEING)
 
 
 def may_delete_something(call: "Call", bucket: "Bucket") -> bool:
     """Say whether there can be a key that the caller may delete."""
-    if call.caller.kind == "root":
+    caller = call.caller
+    if caller.limit is not None and _DELETES.isdisjoint(caller.limit.by_action):
+        return False
+    if caller.kind == "root":
         return True
-    if bucket.policy is not None and not _DELETES.isdisjoint(bucket.policy.by_action):
-        return True
+    for policies in (bucket.policy, caller.rights):
+        if policies is not None and not _DELETES.isdisjoint(policies.by_action):
+            return True
     return acls.bucket_allows(bucket, call.caller, "s3:DeleteObject")
+
+
+def may_rule(call: "Call", bucket: "Bucket") -> bool:
+    """Say whether the caller may use what S3 has no action for: Neve's own switches of a bucket.
+
+    Root may, and the owner as long as its policies let it read or change the bucket's policy.
+    """
+    caller = call.caller
+    if caller.is_unlimited:
+        return True
+    if caller.kind != "root" and caller.canonical_id != bucket.owner:
+        return False
+    reads = call.request.method in ("GET", "HEAD")
+    return allows(call, "s3:GetBucketPolicy" if reads else "s3:PutBucketPolicy", bucket)
 
 
 def may_give(call: "Call", bucket: "Bucket", key: str) -> bool:
@@ -84,42 +133,42 @@ def may_give(call: "Call", bucket: "Bucket", key: str) -> bool:
     something into a bucket may not publish it there.
     """
     caller = call.caller
-    decision = None
-    if bucket.policy is not None:
-        decision = _by_policy(call, "s3:PutObjectAcl", bucket, key)
-    if decision is not None:
-        return decision
-    return caller.kind != "anonymous" or acls.bucket_allows(bucket, caller, "s3:PutObject")
+    context = context_of(call)
+    context.object_owner = lambda: caller.canonical_id
+    decision = _decide(call, "s3:PutObjectAcl", bucket, key, context)
+    if decision.statement is not None or caller.kind != "anonymous":
+        return decision.allowed
+    return acls.bucket_allows(bucket, caller, "s3:PutObject")
 
 
-def _by_policy(
+def _decide(
     call: "Call",
     action: str,
     bucket: "Bucket",
     key: str,
     context: RequestContext | None = None,
-) -> bool | None:
-    """Return what the bucket's policy, which it has, says; None when it says nothing."""
+    acl: Callable[[], bool] | None = None,
+) -> Decision:
+    """Decide about the bucket, or one of its keys, with what policies may ask of the object."""
     caller, policy = call.caller, bucket.policy
     if context is None:
         context = context_of(call)
         if key:
             context.existing_tags = lambda: _tags_of(call, bucket, key)
-    decision = decide(caller, bucket.owner, policy, action, bucket.name, key or None, context)
-    call.request.decision = decision
-    if decision.statement is None:
-        return None
+            context.object_owner = lambda: _owner_of(call, bucket, key)
+    found = decide(caller, bucket.owner, policy, action, bucket.name, key or None, context, acl)
     # Everybody but the anonymous belongs to the one account there is.
     if (
         bucket.options
-        and decision.allowed
+        and found.allowed
+        and found.statement is not None
         and caller.kind == "anonymous"
         and acls.is_blocked(bucket, acls.RESTRICT)
         and policy is not None
         and policy.is_public
     ):
-        return False
-    return decision.allowed
+        return _RESTRICTED
+    return found
 
 
 def _by_acl(call: "Call", action: str, bucket: "Bucket", key: str) -> bool:
@@ -141,6 +190,17 @@ def _by_acl(call: "Call", action: str, bucket: "Bucket", key: str) -> bool:
         return False
     call.granted = row
     return True
+
+
+def _owner_of(call: "Call", bucket: "Bucket", key: str) -> str:
+    """Return the canonical id of who owns the object; empty when it is absent."""
+    try:
+        row = call.engine.head(bucket, key)
+    except NoSuchKey:
+        return ""
+    # As in `_by_acl`: what was looked at is what is acted on.
+    call.granted = row
+    return acls.object_acl(bucket, row.meta).owner
 
 
 def _tags_of(call: "Call", bucket: "Bucket", key: str) -> dict[str, str]:

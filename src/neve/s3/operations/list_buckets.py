@@ -8,6 +8,7 @@ from neve.s3.errors import S3Error
 from neve.s3.listing import decode_token, encode_token, owner_xml
 from neve.s3.request import integer
 from neve.s3.response import Response, xml_response
+from neve.s3.rights import may_list_all, may_see, may_see_some
 from neve.s3.xml import escape, stamp
 
 BUCKETS_MAX = 10_000
@@ -26,15 +27,17 @@ def list_buckets(call: Call) -> Response:
             f"Argument value {region} is not a valid AWS Region",
             ArgumentName="bucket-region",
         )
-    # One account: root sees every bucket; a user sees its own until policies say more.
     mine = call.caller.canonical_id
+    every = may_list_all(call)
     found = [
         bucket
         for bucket in call.engine.buckets()
         if bucket.name > after
         and bucket.name.startswith(prefix)
-        and (call.caller.kind == "root" or bucket.owner == mine)
+        and (every or may_see(call, bucket))
     ]
+    if not found and not may_see_some(call):
+        raise S3Error("AccessDenied")
     shown = "".join(
         f"<Bucket><Name>{bucket.name}</Name>"
         f"<CreationDate>{stamp(bucket.created_us // 1_000_000)}</CreationDate>"

@@ -27,6 +27,17 @@ class NoSuchBucket(DomainError):
 class NoSuchKey(DomainError):
     """The key does not exist."""
 
+    marker: str | None = None
+    """The version id of the delete marker that is the newest version of the key, if one is."""
+
+
+class NoSuchVersion(DomainError):
+    """The key has no version of that id."""
+
+
+class VersioningChanged(DomainError):
+    """The bucket's versioning was changed while the write was under way."""
+
 
 class NoSuchUpload(DomainError):
     """The multipart upload does not exist: never created, completed or aborted."""

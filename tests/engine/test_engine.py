@@ -9,6 +9,7 @@ import pytest
 
 from neve import errors
 from neve.engine.conditions import Conditions
+from neve.engine.delete import Deleted, Deletion
 from neve.engine.engine import Bucket
 from neve.engine.store import prepare
 from neve.engine.write import LARGE_WRITERS_MAX
@@ -83,7 +84,7 @@ def test_usage_follows_every_change(play: Any) -> None:
         await store.engine.delete_object(bucket, "a")
         await store.engine.delete_object(bucket, "a")
         assert usage(bucket) == (2, 6)
-        await store.engine.delete_objects(bucket, [("b", Conditions()), ("x", Conditions())])
+        await store.engine.delete_objects(bucket, [Deletion("b"), Deletion("x")])
         assert usage(bucket) == (1, 5)
         with pytest.raises(errors.PreconditionFailed):
             await store.put(bucket, "c", b"refused", Conditions(if_none_match="*"))
@@ -139,10 +140,10 @@ def test_conditions_on_delete(play: Any) -> None:
             with pytest.raises(errors.PreconditionFailed):
                 await delete(bucket, "k", wrong)
         right = Conditions(if_match=row.etag, if_size=1, if_mtime_us=row.mtime_us)
-        assert await delete(bucket, "k", right) is True
+        assert (await delete(bucket, "k", right)).existed
         with pytest.raises(errors.NoSuchKey):
             await delete(bucket, "k", right)
-        assert await delete(bucket, "k") is False
+        assert not (await delete(bucket, "k")).existed
 
     play(scenario)
 
@@ -153,13 +154,11 @@ def test_delete_objects_refuses_key_by_key(play: Any) -> None:
             await store.put(bucket, key, b"1")
         results = await store.engine.delete_objects(
             bucket,
-            [("a", Conditions()), ("b", Conditions(if_match="0" * 32)), ("x", Conditions())],
+            [Deletion("a"), Deletion("b", Conditions(if_match="0" * 32)), Deletion("x")],
         )
-        assert [type(result) for result in results] == [
-            type(None),
-            errors.PreconditionFailed,
-            type(None),
-        ]
+        assert results[0] == Deleted(True)
+        assert isinstance(results[1], errors.PreconditionFailed)
+        assert results[2] == Deleted(False)
         assert store.keys(bucket) == ["b", "c"]
 
     play(scenario)
@@ -445,7 +444,7 @@ def test_a_full_store_refuses_writes_and_still_deletes(play: Any) -> None:
         with pytest.raises(errors.StoreFull):
             await store.engine.create_bucket("another", "me", "us-east-1")
         assert store.get(bucket, "k") == b"1"
-        assert await store.engine.delete_object(bucket, "k")
+        assert (await store.engine.delete_object(bucket, "k")).existed
         store.engine.room.reserve = 0
         store.engine.check_space()
         await store.put(bucket, "x", b"1")

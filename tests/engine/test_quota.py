@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from neve.engine.conditions import Conditions
+from neve.engine.delete import Deletion
 from neve.engine.engine import Bucket
 from neve.engine.quota import BucketQuota
 from neve.engine.rebuild import rebuild
@@ -112,7 +113,7 @@ def test_below_what_is_there_only_writes_that_do_not_grow_pass(play: Any) -> Non
         await store.engine.set_object_meta(bucket, "a", lambda row: b"other")
         await store.engine.copy_object(row, bucket, "b", meta=b"m", checksum=None)
         await store.engine.delete_object(bucket, "a")
-        await store.engine.delete_objects(bucket, [("b", Conditions())])
+        await store.engine.delete_objects(bucket, [Deletion("b")])
         assert store.engine.usage(bucket) == (0, 0)
 
     play(scenario)

@@ -5,6 +5,9 @@ commands of `neve.engine`, called with a `Transaction`. Implementations: `sqlite
 default) and `memory` (the model). One conformance suite, `neve.testing.catalog`, holds for both.
 
 Keys of objects are `(tree, key)`. A bucket owns a root tree. Keys order by their UTF-8 bytes.
+Of a key with versions, the current object is a row like any other; its noncurrent versions and its
+delete markers are rows of another table. A key has a current object unless its newest version is a
+delete marker.
 All times are integers of microseconds since 1970 (UTC).
 """
 
@@ -41,7 +44,7 @@ class ObjectRow(NamedTuple):
     """Grows with every write to this key; its microseconds unless the clock stood still."""
     size: int
     etag: str
-    """Without quotes: 32 hex digits, or `hex-N` for N parts."""
+    """Without quotes: 32 hex digits, or `hex-N` for N parts. Empty: a delete marker."""
     mtime_us: int
     meta: bytes
     """msgpack map of header name → value, owned by the protocol layer."""
@@ -49,10 +52,39 @@ class ObjectRow(NamedTuple):
     """`crc64nvme;FULL_OBJECT;base64` or None."""
     blob: bytes
     """A packed `neve.blobs.blobs.Blob`; empty for no bytes."""
+    version: str = ""
+    """Version id; empty for the null version."""
+    owner: str = ""
+    """Canonical id of the writer; empty for the owner of the bucket."""
+
+
+class VersionRow(NamedTuple):
+    """A noncurrent version or a delete marker."""
+
+    rank: int
+    """Its place among the versions of its key, the newest the greatest: the seq with which it was
+    the newest. 0 where a current object is shown as a version."""
+    row: ObjectRow
 
 
 ListRow = tuple[str, int, str, int, str | None]
 """What a listing shows of an object: key, size, etag, mtime_us, checksum."""
+
+
+class ListedVersion(NamedTuple):
+    """What a listing shows of a version."""
+
+    key: str
+    rank: int
+    """0 for the current object."""
+    version: str
+    size: int
+    etag: str
+    """Empty for a delete marker."""
+    mtime_us: int
+    checksum: str | None
+    owner: str
+    meta: bytes
 
 
 class UploadRow(NamedTuple):
@@ -135,11 +167,28 @@ class Reader(Protocol):
     def objects(self, tree: int, start: str, limit: int) -> list[ObjectRow]:
         """Whole rows with key >= start, for background walks."""
 
+    def version(self, tree: int, key: str, version: str) -> VersionRow | None:
+        """The noncurrent version or delete marker of that id."""
+
+    def versions(self, tree: int, key: str, limit: int) -> list[VersionRow]:
+        """Noncurrent versions and delete markers of a key, newest first."""
+
+    def scan_versions(
+        self, tree: int, start: str, below: int, stop: str | None, limit: int
+    ) -> list[ListedVersion]:
+        """Current objects, noncurrent versions and delete markers with start <= key < stop, by key
+        and then newest first, at most `limit`. `below`: of the key `start` only versions with a
+        smaller rank; 0: all of it."""
+
+    def all_versions(self, tree: int, start: str, below: int, limit: int) -> list[VersionRow]:
+        """Noncurrent versions and delete markers with key >= start, by key and then newest first;
+        `below` as in `scan_versions`. For background walks."""
+
     def trees(self) -> list[int]:
         """Every tree that has a usage row, in order."""
 
     def object_trees(self) -> list[int]:
-        """Every tree that holds an object, in order."""
+        """Every tree that holds an object or a version, in order."""
 
     def manifest(self, id: int) -> bytes | None: ...
     def manifests(self, start: int, limit: int) -> list[tuple[int, bytes]]:
@@ -162,7 +211,10 @@ class Reader(Protocol):
         """Bytes of all parts of the upload but the one with number `without`."""
 
     def usage(self, tree: int) -> tuple[int, int]:
-        """(objects, bytes) of a tree; (0, 0) of one that does not exist."""
+        """(current objects, bytes of all versions) of a tree; (0, 0) of one that does not exist."""
+
+    def version_usage(self, tree: int) -> tuple[int, int]:
+        """(noncurrent versions, delete markers) of a tree."""
 
     def segments(self) -> list[SegmentRow]: ...
     def redo(self) -> list[tuple[int, int, int, bytes]]:
@@ -189,18 +241,23 @@ class Transaction(Reader, Protocol):
 
     def delete_bucket(self, name: str) -> None: ...
     def create_tree(self, id: int | None = None) -> int:
-        """A new tree id, never used before, with a usage row of (0, 0); with `id`, that one
+        """A new tree id, never used before, with a usage row of zeros; with `id`, that one
         (a rebuild puts back what was)."""
 
     def delete_tree(self, tree: int) -> None:
-        """Forget the tree's usage row; its objects must be gone already."""
+        """Forget the tree's usage row; its objects and versions must be gone already."""
 
     def put_object(self, row: ObjectRow) -> None:
         """Insert or replace by (tree, key)."""
 
     def delete_object(self, tree: int, key: str) -> None: ...
+    def put_version(self, row: VersionRow) -> None:
+        """Insert or replace by (tree, key, rank)."""
+
+    def delete_version(self, tree: int, key: str, rank: int) -> None: ...
     def replace_blob(self, tree: int, key: str, old: bytes, new: bytes) -> bool:
-        """Point the row at `new` if its blob is `old`; say whether it was."""
+        """Point the current object or the version of the key whose blob is `old` at `new`; say
+        whether there was one."""
 
     def put_manifest(self, parts: bytes) -> int: ...
     def delete_manifest(self, id: int) -> None: ...
@@ -211,7 +268,9 @@ class Transaction(Reader, Protocol):
     def put_part(self, row: PartRow) -> None:
         """Insert or replace by (upload, number)."""
 
-    def add_usage(self, tree: int, objects: int, size: int) -> None:
+    def add_usage(
+        self, tree: int, objects: int, size: int, versions: int = 0, markers: int = 0
+    ) -> None:
         """Add (maybe negative) to the tree's counters."""
 
     def put_segment(self, row: SegmentRow) -> None: ...

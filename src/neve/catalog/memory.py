@@ -17,6 +17,7 @@ from neve.catalog.catalog import (
     EMPTY_SEQ_MIN,
     BucketRow,
     GarbageRow,
+    ListedVersion,
     ListRow,
     ObjectRow,
     PartRow,
@@ -24,14 +25,15 @@ from neve.catalog.catalog import (
     SegmentRow,
     Transaction,
     UploadRow,
+    VersionRow,
 )
 from neve.errors import DomainError, StoreReadOnly, StoreRefused
 
 T = TypeVar("T")
 
 _TABLES = (
-    "bucket", "tree", "object", "manifest", "upload", "part", "segment", "redo", "garbage",
-    "reference", "setting", "last_id",
+    "bucket", "tree", "object", "version", "manifest", "upload", "part", "segment", "redo",
+    "garbage", "reference", "setting", "last_id",
 )  # fmt: skip
 
 _ABSENT = object()
@@ -146,12 +148,48 @@ class MemoryReader:
             first = bisect_left(keys, start)
             return [self._tables.rows["object"][tree, k] for k in keys[first : first + limit]]
 
+    def version(self, tree: int, key: str, version: str) -> VersionRow | None:
+        found = [v for v in self._versions(tree) if (v.row.key, v.row.version) == (key, version)]
+        return found[0] if found else None
+
+    def versions(self, tree: int, key: str, limit: int) -> list[VersionRow]:
+        return [found for found in self._versions(tree) if found.row.key == key][:limit]
+
+    def scan_versions(
+        self, tree: int, start: str, below: int, stop: str | None, limit: int
+    ) -> list[ListedVersion]:
+        with self._tables.lock:
+            shown = self.all_versions(tree, start, below, len(self._tables.rows["version"]))
+            current = [VersionRow(0, row) for row in self.objects(tree, start, 1 << 40)]
+            rows = [(not v.rank, v.rank or v.row.seq, v) for v in shown + current]
+        wanted = [
+            (row.key, -place, ListedVersion(row.key, rank, row.version, row.size, row.etag,
+                                            row.mtime_us, row.checksum, row.owner, row.meta))
+            for is_current, place, (rank, row) in rows
+            if (stop is None or row.key < stop) and not (is_current and below and row.key == start)
+        ]  # fmt: skip
+        return [listed for _, _, listed in sorted(wanted, key=lambda each: each[:2])][:limit]
+
+    def all_versions(self, tree: int, start: str, below: int, limit: int) -> list[VersionRow]:
+        found = [
+            each
+            for each in self._versions(tree)
+            if each.row.key > start or (each.row.key == start and (not below or each.rank < below))
+        ]
+        return found[:limit]
+
+    def _versions(self, tree: int) -> list[VersionRow]:
+        with self._tables.lock:
+            rows = [row for row in self._tables.rows["version"].values() if row.row.tree == tree]
+        return sorted(rows, key=lambda each: (each.row.key, -each.rank))
+
     def trees(self) -> list[int]:
         return [id for id, _ in self._sorted("tree")]
 
     def object_trees(self) -> list[int]:
         with self._tables.lock:
-            return sorted(tree for tree, keys in self._tables.keys.items() if keys)
+            trees = {tree for tree, keys in self._tables.keys.items() if keys}
+            return sorted(trees | {tree for tree, _, _ in self._tables.rows["version"]})
 
     def manifest(self, id: int) -> bytes | None:
         row: bytes | None = self._get("manifest", id)
@@ -193,7 +231,12 @@ class MemoryReader:
         return sum(row.size for row in rows if row.upload == upload and row.number != without)
 
     def usage(self, tree: int) -> tuple[int, int]:
-        return self._get("tree", tree) or (0, 0)
+        row = self._get("tree", tree) or (0, 0, 0, 0)
+        return row[0], row[1]
+
+    def version_usage(self, tree: int) -> tuple[int, int]:
+        row = self._get("tree", tree) or (0, 0, 0, 0)
+        return row[2], row[3]
 
     def segments(self) -> list[SegmentRow]:
         return [row for _, row in self._sorted("segment")]
@@ -241,11 +284,12 @@ class MemoryTransaction(MemoryReader):
     def create_tree(self, id: int | None = None) -> int:
         tree = self._tables.next_id("tree") if id is None else self._use_id("tree", id)
         assert self._get("tree", tree) is None, "the tree exists"
-        self._set("tree", tree, (0, 0))
+        self._set("tree", tree, (0, 0, 0, 0))
         return tree
 
     def delete_tree(self, tree: int) -> None:
         assert not self._tables.keys.get(tree), "the tree still holds objects"
+        assert not self._versions(tree), "the tree still holds versions"
         self._set("tree", tree)
 
     def put_object(self, row: ObjectRow) -> None:
@@ -254,12 +298,22 @@ class MemoryTransaction(MemoryReader):
     def delete_object(self, tree: int, key: str) -> None:
         self._set("object", (tree, key))
 
+    def put_version(self, row: VersionRow) -> None:
+        self._set("version", (row.row.tree, row.row.key, row.rank), row)
+
+    def delete_version(self, tree: int, key: str, rank: int) -> None:
+        self._set("version", (tree, key, rank))
+
     def replace_blob(self, tree: int, key: str, old: bytes, new: bytes) -> bool:
-        row = self.object(tree, key)
-        if row is None or row.blob != old:
-            return False
-        self._set("object", (tree, key), row._replace(blob=new))
-        return True
+        current = self.object(tree, key)
+        if current is not None and current.blob == old:
+            self._set("object", (tree, key), current._replace(blob=new))
+            return True
+        for rank, row in self.versions(tree, key, 1 << 40):
+            if row.blob == old:
+                self.put_version(VersionRow(rank, row._replace(blob=new)))
+                return True
+        return False
 
     def put_manifest(self, parts: bytes) -> int:
         id = self._tables.next_id("manifest")
@@ -280,10 +334,14 @@ class MemoryTransaction(MemoryReader):
     def put_part(self, row: PartRow) -> None:
         self._set("part", (row.upload, row.number), row)
 
-    def add_usage(self, tree: int, objects: int, size: int) -> None:
+    def add_usage(
+        self, tree: int, objects: int, size: int, versions: int = 0, markers: int = 0
+    ) -> None:
         before = self._get("tree", tree)
         if before is not None:
-            self._set("tree", tree, (before[0] + objects, before[1] + size))
+            deltas = (objects, size, versions, markers)
+            after = tuple(was + delta for was, delta in zip(before, deltas, strict=True))
+            self._set("tree", tree, after)
 
     def put_segment(self, row: SegmentRow) -> None:
         self._set("segment", self._use_id("segment", row.id), row)

@@ -19,11 +19,13 @@ from neve.catalog.catalog import (
     EMPTY_SEQ_MIN,
     BucketRow,
     GarbageRow,
+    ListedVersion,
     ListRow,
     ObjectRow,
     PartRow,
     SegmentRow,
     UploadRow,
+    VersionRow,
 )
 from neve.errors import StoreFault, StoreFull
 from neve.names import prefix_end
@@ -40,9 +42,27 @@ _NEVER_US = 2**63 - 1
 _SCAN_ROWS = 3
 _PLAIN_ROWS = 4
 
-_OBJECT = (
-    "SELECT tree, key, seq, size, etag, mtime_us, meta, checksum, blob"
-    " FROM object WHERE tree = ? AND key = ?"
+_OBJECTS = (
+    "SELECT tree, key, seq, size, etag, mtime_us, meta, checksum, blob, version, owner FROM object"
+)
+_OBJECT = _OBJECTS + " WHERE tree = ? AND key = ?"
+_VERSIONS = (
+    "SELECT rank, tree, key, seq, size, etag, mtime_us, meta, checksum, blob, version, owner"
+    " FROM version"
+)
+_VERSION = _VERSIONS + " WHERE tree = ? AND key = ? AND version = ? LIMIT 1"
+_NEWEST = _VERSIONS + " WHERE tree = ? AND key = ? ORDER BY rank DESC LIMIT ?"
+# Both tables are in the order asked for: SQLite merges them without sorting.
+_SCAN_VERSIONS = (
+    "SELECT key, 0 AS rank, version, size, etag, mtime_us, checksum, owner, meta, seq AS place"
+    " FROM object WHERE tree = ?1 AND key >= ?2 AND key < ?3"
+    " UNION ALL SELECT key, rank, version, size, etag, mtime_us, checksum, owner, meta, rank"
+    " FROM version WHERE tree = ?1 AND key >= ?2 AND key < ?3"
+    " ORDER BY key, place DESC LIMIT ?4"
+)
+_KEY_VERSIONS = (
+    "SELECT key, rank, version, size, etag, mtime_us, checksum, owner, meta"
+    " FROM version WHERE tree = ? AND key = ? AND rank < ? ORDER BY rank DESC LIMIT ?"
 )
 _SCAN = (
     "SELECT key, size, etag, mtime_us, checksum FROM object"
@@ -166,21 +186,56 @@ class SqliteReader:
     def objects(self, tree: int, start: str, limit: int) -> list[ObjectRow]:
         return self._typed(
             ObjectRow,
-            "SELECT tree, key, seq, size, etag, mtime_us, meta, checksum, blob"
-            " FROM object WHERE tree = ? AND key >= ? ORDER BY key LIMIT ?",
+            _OBJECTS + " WHERE tree = ? AND key >= ? ORDER BY key LIMIT ?",
             (tree, start, limit),
         )
+
+    def version(self, tree: int, key: str, version: str) -> VersionRow | None:
+        rows = self._version_rows(_VERSION, (tree, key, version))
+        return rows[0] if rows else None
+
+    def versions(self, tree: int, key: str, limit: int) -> list[VersionRow]:
+        return self._version_rows(_NEWEST, (tree, key, limit))
+
+    def scan_versions(
+        self, tree: int, start: str, below: int, stop: str | None, limit: int
+    ) -> list[ListedVersion]:
+        found: list[Any] = []
+        if below:
+            found = self._rows(_KEY_VERSIONS, (tree, start, below, limit))
+            start += "\0"
+        if len(found) < limit:
+            bound = _NO_STOP if stop is None else stop
+            found += self._rows(_SCAN_VERSIONS, (tree, start, bound, limit - len(found)))
+        return [ListedVersion._make(row[:9]) for row in found]
+
+    def all_versions(self, tree: int, start: str, below: int, limit: int) -> list[VersionRow]:
+        found: list[VersionRow] = []
+        if below:
+            where = " WHERE tree = ? AND key = ? AND rank < ? ORDER BY rank DESC LIMIT ?"
+            found = self._version_rows(_VERSIONS + where, (tree, start, below, limit))
+            start += "\0"
+        if len(found) < limit:
+            where = " WHERE tree = ? AND key >= ? ORDER BY key, rank DESC LIMIT ?"
+            found += self._version_rows(_VERSIONS + where, (tree, start, limit - len(found)))
+        return found
+
+    def _version_rows(self, sql: str, bindings: tuple[Any, ...]) -> list[VersionRow]:
+        return [VersionRow(rank, ObjectRow._make(row)) for rank, *row in self._rows(sql, bindings)]
 
     def trees(self) -> list[int]:
         return [id for (id,) in self._rows("SELECT id FROM tree ORDER BY id")]
 
     def object_trees(self) -> list[int]:
-        rows = self._rows(
-            "WITH RECURSIVE found (tree) AS (SELECT min(tree) FROM object UNION ALL"
-            " SELECT (SELECT min(tree) FROM object WHERE tree > found.tree) FROM found"
-            " WHERE found.tree IS NOT NULL) SELECT tree FROM found WHERE tree IS NOT NULL"
-        )
-        return [tree for (tree,) in rows]
+        trees: set[int] = set()
+        for table in ("object", "version"):
+            rows = self._rows(
+                f"WITH RECURSIVE found (tree) AS (SELECT min(tree) FROM {table} UNION ALL"
+                f" SELECT (SELECT min(tree) FROM {table} WHERE tree > found.tree) FROM found"
+                " WHERE found.tree IS NOT NULL) SELECT tree FROM found WHERE tree IS NOT NULL"
+            )
+            trees.update(tree for (tree,) in rows)
+        return sorted(trees)
 
     def manifest(self, id: int) -> bytes | None:
         row = self._row("SELECT parts FROM manifest WHERE id = ?", (id,))
@@ -237,6 +292,9 @@ class SqliteReader:
 
     def usage(self, tree: int) -> tuple[int, int]:
         return self._row("SELECT objects, bytes FROM tree WHERE id = ?", (tree,)) or (0, 0)
+
+    def version_usage(self, tree: int) -> tuple[int, int]:
+        return self._row("SELECT versions, markers FROM tree WHERE id = ?", (tree,)) or (0, 0)
 
     def segments(self) -> list[SegmentRow]:
         return [
@@ -303,17 +361,28 @@ class SqliteTransaction(SqliteReader):
         self._run("DELETE FROM tree WHERE id = ?", (tree,))
 
     def put_object(self, row: ObjectRow) -> None:
-        self._run("REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._run("REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def delete_object(self, tree: int, key: str) -> None:
         self._run("DELETE FROM object WHERE tree = ? AND key = ?", (tree, key))
 
-    def replace_blob(self, tree: int, key: str, old: bytes, new: bytes) -> bool:
+    def put_version(self, row: VersionRow) -> None:
         self._run(
-            "UPDATE object SET blob = ? WHERE tree = ? AND key = ? AND blob = ?",
-            (new, tree, key, old),
+            "REPLACE INTO version VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (row[0], *row[1])
         )
-        return self._connection.changes() > 0
+
+    def delete_version(self, tree: int, key: str, rank: int) -> None:
+        self._run("DELETE FROM version WHERE tree = ? AND key = ? AND rank = ?", (tree, key, rank))
+
+    def replace_blob(self, tree: int, key: str, old: bytes, new: bytes) -> bool:
+        for table in ("object", "version"):
+            self._run(
+                f"UPDATE {table} SET blob = ? WHERE tree = ? AND key = ? AND blob = ?",
+                (new, tree, key, old),
+            )
+            if self._connection.changes():
+                return True
+        return False
 
     def put_manifest(self, parts: bytes) -> int:
         self._run("INSERT INTO manifest (parts) VALUES (?)", (parts,))
@@ -332,10 +401,13 @@ class SqliteTransaction(SqliteReader):
     def put_part(self, row: PartRow) -> None:
         self._run("REPLACE INTO part VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
-    def add_usage(self, tree: int, objects: int, size: int) -> None:
+    def add_usage(
+        self, tree: int, objects: int, size: int, versions: int = 0, markers: int = 0
+    ) -> None:
         self._run(
-            "UPDATE tree SET objects = objects + ?, bytes = bytes + ? WHERE id = ?",
-            (objects, size, tree),
+            "UPDATE tree SET objects = objects + ?, bytes = bytes + ?,"
+            " versions = versions + ?, markers = markers + ? WHERE id = ?",
+            (objects, size, versions, markers, tree),
         )
 
     def put_segment(self, row: SegmentRow) -> None:

@@ -75,7 +75,7 @@ class DeleteBucket(Command):
         there = txn.bucket(self.name)
         if there is None:
             raise NoSuchBucket(BucketName=self.name)
-        if txn.scan(there.tree, "", None, 1):
+        if txn.scan(there.tree, "", None, 1) or txn.all_versions(there.tree, "", 0, 1):
             raise BucketNotEmpty(BucketName=self.name)
         while uploads := txn.uploads(there.tree, "", "", "", 1000):
             for upload in uploads:

@@ -6,48 +6,52 @@ which. Files and manifests are named again; they keep their one owner.
 """
 
 from neve.blobs.blobs import SEGMENT, Blob, Record
-from neve.catalog.catalog import ObjectRow, Transaction
+from neve.catalog.catalog import ObjectRow, Transaction, VersionRow
 from neve.clock import now_us
 from neve.engine import records
 from neve.engine.commit import Batch, Command
+from neve.engine.versions import find_version
 from neve.engine.write import digest_of
 from neve.errors import ConditionalConflict, NoSuchKey
 
 
 class ChangeMeta(Command):
-    """Give `row` other metadata, if it is still what stands at its key.
+    """Give a version other metadata, if it still stands where it was found.
 
     `data`: the bytes of an object in a segment (empty for one without bytes), compared with their
     digest by who read them: a new record has a new digest. None for files and manifests.
     """
 
-    __slots__ = ("bucket", "data", "meta", "row", "seq")
+    __slots__ = ("bucket", "data", "found", "meta", "seq")
 
     def __init__(
-        self, bucket: str, row: ObjectRow, meta: bytes, data: bytes | None, manifest: bytes | None
+        self,
+        bucket: str,
+        found: VersionRow,
+        meta: bytes,
+        data: bytes | None,
+        manifest: bytes | None,
     ) -> None:
         self.bucket = bucket
-        self.row = row
+        self.found = found
         self.meta = meta
         self.data = data
         self.seq = now_us()
+        rank, row = found
         about = (row.tree, row.key, row.etag, row.mtime_us, meta, row.checksum)
+        version = (row.version, row.owner, rank)
         if data is None:
-            head = records.object_at_head(*about, row.size, row.blob, manifest)
+            head = records.object_at_head(*about, row.size, row.blob, manifest, *version)
             self.records = [Record(records.OBJECT_AT, self.seq, head, b"", 0)]
             return
         digest = digest_of(data)
-        head = records.object_head(*about)
+        head = records.object_head(*about, *version)
         self.records = [Record(records.OBJECT, self.seq, head, data, digest)]
 
     def apply(self, txn: Transaction, batch: Batch) -> ObjectRow:
-        row = self.row
+        rank, row = self.found
         batch.bucket(txn, self.bucket, row.tree)
-        old = txn.object(row.tree, row.key)
-        if old is None:
-            raise NoSuchKey(Key=row.key)
-        if old.seq != row.seq:
-            raise ConditionalConflict()
+        old = self._standing(txn)
         seq = self.seq
         if old.seq >= seq:
             seq = old.seq + 1
@@ -59,5 +63,18 @@ class ChangeMeta(Command):
             new = new._replace(blob=Blob(SEGMENT, segment, offset, length, digest).pack())
             batch.hold(segment, length)
             batch.release(txn, old.blob)
-        txn.put_object(new)
+        if rank:
+            txn.put_version(VersionRow(rank, new))
+        else:
+            txn.put_object(new)
         return new
+
+    def _standing(self, txn: Transaction) -> ObjectRow:
+        """The row as it is now. Raises: NoSuchKey, ConditionalConflict."""
+        rank, row = self.found
+        found = find_version(txn, row.tree, row.key, row.version)
+        if found is None:
+            raise NoSuchKey(Key=row.key)
+        if found.rank != rank or found.row.seq != row.seq:
+            raise ConditionalConflict()
+        return found.row

@@ -135,13 +135,17 @@ class Batch:
             at = start - self.append.offset
             self.raw[at : at + len(header)] = header
 
-    def count(self, tree: int, objects: int, size: int) -> None:
+    def count(
+        self, tree: int, objects: int, size: int, versions: int = 0, markers: int = 0
+    ) -> None:
         sums = self.usage.get(tree)
         if sums is None:
-            self.usage[tree] = [objects, size]
+            self.usage[tree] = [objects, size, versions, markers]
         else:
             sums[0] += objects
             sums[1] += size
+            sums[2] += versions
+            sums[3] += markers
 
     def hold(self, segment: int, length: int) -> None:
         self.live[segment] = self.live.get(segment, 0) + length + RECORD_BYTES
@@ -171,9 +175,9 @@ class Batch:
         """The last command of every group: write the sums."""
         if self.guard is not None:
             self.warnings = self.guard.crossings()
-        for tree, (objects, size) in self.usage.items():
-            if objects or size:
-                txn.add_usage(tree, objects, size)
+        for tree, sums in self.usage.items():
+            if any(sums):
+                txn.add_usage(tree, *sums)
         if self.append is not None:
             live = self.live.pop(self.append.segment, 0)
             txn.add_segment(self.append.segment, self.append.length, live, self.seq_min)

@@ -8,25 +8,17 @@ from neve.blobs.blobs import MANIFEST, Record, unpack_blob
 from neve.catalog.catalog import ObjectRow, Transaction
 from neve.clock import now_us
 from neve.engine import records
-from neve.engine.commit import Batch, Command
-from neve.engine.conditions import Conditions, check_conditions
+from neve.engine.commit import Batch
+from neve.engine.conditions import Conditions
+from neve.engine.publish import Publication
+from neve.engine.versions import find_version
 from neve.errors import ConditionalConflict, NoSuchKey
 
 
-class CopyShared(Command):
+class CopyShared(Publication):
     """Publish the file or manifest of `source` at another key (or the same, with other meta)."""
 
-    __slots__ = (
-        "bucket",
-        "checksum",
-        "conditions",
-        "key",
-        "meta",
-        "mtime_us",
-        "seq",
-        "source",
-        "tree",
-    )
+    __slots__ = ("checksum", "meta", "mtime_us", "source")
 
     def __init__(
         self,
@@ -38,6 +30,8 @@ class CopyShared(Command):
         checksum: str | None,
         conditions: Conditions,
         manifest: bytes | None,
+        version: str = "",
+        owner: str = "",
     ) -> None:
         self.source = source
         self.bucket = bucket
@@ -46,36 +40,17 @@ class CopyShared(Command):
         self.meta = meta
         self.checksum = checksum
         self.conditions = conditions
+        self.version = version
+        self.owner = owner
         self.seq = self.mtime_us = now_us()
-        head = records.object_at_head(
-            tree,
-            key,
-            source.etag,
-            self.mtime_us,
-            meta,
-            checksum,
-            source.size,
-            source.blob,
-            manifest,
-        )
+        about = (tree, key, source.etag, self.mtime_us, meta, checksum, source.size, source.blob)
+        head = records.object_at_head(*about, manifest, version, owner)
         self.records = [Record(records.OBJECT_AT, self.seq, head, b"", 0)]
 
     def apply(self, txn: Transaction, batch: Batch) -> ObjectRow:
-        batch.bucket(txn, self.bucket, self.tree)
+        check_source(txn, self.source)
         source = self.source
-        current = txn.object(source.tree, source.key)
-        if current is None:
-            raise NoSuchKey(Key=source.key)
-        if current.blob != source.blob:
-            raise ConditionalConflict()
-        old = txn.object(self.tree, self.key)
-        check_conditions(self.conditions, old)
-        if batch.guard is not None:
-            batch.guard.admit(self.tree, old, source.size)
-        seq = self.seq
-        if old is not None and old.seq >= seq:
-            seq = old.seq + 1
-            batch.amend(self, 0, records.OBJECT_AT, seq)
+        seq = self.find_place(txn, batch, source.size)
         blob = unpack_blob(source.blob)
         # First the new owner, then the release of the old object: a copy onto itself stays whole.
         txn.add_reference(blob.tier, blob.id, 1)
@@ -89,10 +64,19 @@ class CopyShared(Command):
             self.meta,
             self.checksum,
             source.blob,
+            self.version,
+            self.owner,
         )
-        txn.put_object(row)
-        batch.replaced(txn, old, row)
-        return row
+        return self.publish(txn, batch, row)
+
+
+def check_source(txn: Transaction, source: ObjectRow) -> None:
+    """Raise NoSuchKey or ConditionalConflict unless the source still stands with its bytes."""
+    found = find_version(txn, source.tree, source.key, source.version)
+    if found is None:
+        raise NoSuchKey(Key=source.key)
+    if found.row.blob != source.blob:
+        raise ConditionalConflict()
 
 
 def manifest_id(row: ObjectRow) -> int | None:

@@ -14,15 +14,23 @@ from typing import Any, Protocol
 import msgspec
 
 from neve.blobs.blobs import MANIFEST, SEGMENT, BlobStore, unpack_blob
-from neve.catalog.catalog import BucketRow, Catalog, ObjectRow, PartRow, Reader, UploadRow
+from neve.catalog.catalog import (
+    BucketRow,
+    Catalog,
+    ObjectRow,
+    PartRow,
+    Reader,
+    UploadRow,
+    VersionRow,
+)
 from neve.clock import new_id, now_us
 from neve.engine import buckets, quota
 from neve.engine.change import ChangeMeta
 from neve.engine.commit import Command, Committer, Nothing
 from neve.engine.conditions import NO_CONDITIONS, Conditions
 from neve.engine.copy import CopyShared
-from neve.engine.delete import DeleteObject, DeleteObjects
-from neve.engine.list import Page, list_page
+from neve.engine.delete import Deleted, DeleteObject, DeleteObjects, Deletion
+from neve.engine.list import Page, VersionPage, list_page, version_page
 from neve.engine.manifests import Part, Piece, encode_pieces
 from neve.engine.quotas import Quotas
 from neve.engine.read import Body, Leases, ObjectReader, read_span
@@ -43,6 +51,7 @@ from neve.engine.upload import (
     find_upload,
     multipart_etag,
 )
+from neve.engine.versions import find_version, version_for, versioning_of
 from neve.engine.write import (
     LARGE_WRITERS_MAX,
     SMALL_BYTES,
@@ -64,13 +73,17 @@ from neve.errors import (
     NoSuchBucket,
     NoSuchKey,
     NoSuchUpload,
+    NoSuchVersion,
     StoreFull,
+    VersioningChanged,
 )
 from neve.iam.policies import Policy, parse_policy
 from neve.names import check_bucket_name
 
 COMPLETE_TRIES = 5
 CHANGE_TRIES = 100
+COMPLETED_LOOKED_AT = 100
+"""How many versions of a key are looked at for the one that an upload has become."""
 
 log = logging.getLogger("neve.engine")
 
@@ -98,6 +111,7 @@ class Bucket:
         "quota",
         "region",
         "tree",
+        "versioning",
     )
 
     def __init__(self, row: BucketRow) -> None:
@@ -110,6 +124,8 @@ class Bucket:
         self.policy = stored_policy(row)
         self.options: dict[str, Any] = msgspec.msgpack.decode(row.options) if row.options else {}
         self.quota = quota.of_options(self.options) if self.options else None
+        self.versioning = versioning_of(self.options)
+        """None for a bucket that was never versioned."""
 
 
 def stored_policy(row: BucketRow) -> Policy | None:
@@ -241,8 +257,12 @@ class Engine:
         await self.committer.submit(buckets.TellBucket(row))
 
     def usage(self, bucket: Bucket) -> tuple[int, int]:
-        """(objects, bytes), exact."""
+        """(current objects, bytes of all versions), exact."""
         return self._reader.usage(bucket.tree)
+
+    def version_usage(self, bucket: Bucket) -> tuple[int, int]:
+        """(noncurrent versions, delete markers), exact."""
+        return self._reader.version_usage(bucket.tree)
 
     # Settings.
 
@@ -265,15 +285,33 @@ class Engine:
 
     # Objects.
 
-    def head(self, bucket: Bucket, key: str) -> ObjectRow:
-        """Raises: NoSuchKey."""
+    def head(self, bucket: Bucket, key: str, version: str | None = None) -> ObjectRow:
+        """The current object, or the version of that id ('': the null version), maybe a marker.
+
+        Raises: NoSuchKey (with its marker when that is the newest version), NoSuchVersion.
+        """
+        if version is not None:
+            return self._find(bucket, key, version).row
         return self.find(bucket, key).row
 
     def find(self, bucket: Bucket, key: str) -> Found:
-        """The object as of now, and what was derived from it before. Raises: NoSuchKey."""
+        """The object as of now, and what was derived from it before. Raises: as `head`."""
         found = self._rows.find(bucket.tree, key)
         if found is None:
-            raise NoSuchKey(Key=key)
+            absent = NoSuchKey(Key=key)
+            if bucket.versioning is not None:
+                last = self._reader.versions(bucket.tree, key, 1)
+                absent.marker = last[0].row.version if last else None
+            raise absent
+        return found
+
+    def _find(self, bucket: Bucket, key: str, version: str | None) -> VersionRow:
+        """Raises: as `head`."""
+        if version is None:
+            return VersionRow(0, self.head(bucket, key))
+        found = find_version(self._reader, bucket.tree, key, version)
+        if found is None:
+            raise NoSuchVersion(Key=key, VersionId=version or "null")
         return found
 
     def read(self, row: ObjectRow, start: int, stop: int) -> Body:
@@ -336,33 +374,69 @@ class Engine:
         meta: bytes,
         checksum: str | None,
         conditions: Conditions = NO_CONDITIONS,
+        owner: str = "",
     ) -> ObjectRow:
         """Publish a closed writer's bytes.
 
         Raises: NoSuchBucket, PreconditionFailed, QuotaExceeded, StoreFull.
         """
         target = settled(writer)
-        command = PutObject(bucket.name, bucket.tree, key, target, etag, meta, checksum, conditions)
-        row: ObjectRow = await self._publish(command, target)
-        return row
+        while True:
+            version = version_for(bucket.versioning, key)
+            about = (target, etag, meta, checksum, conditions, version, owner)
+            try:
+                command = PutObject(bucket.name, bucket.tree, key, *about)
+                row: ObjectRow = await self._publish(command, target)
+                return row
+            except VersioningChanged:
+                try:
+                    bucket = self._now(bucket)
+                except NoSuchBucket:
+                    target.abort()
+                    raise
 
     async def delete_object(
-        self, bucket: Bucket, key: str, conditions: Conditions = NO_CONDITIONS
-    ) -> bool:
-        """Whether there was an object. Raises: PreconditionFailed."""
-        existed: bool = await self.committer.submit(
-            DeleteObject(bucket.name, bucket.tree, key, conditions)
-        )
-        return existed
+        self,
+        bucket: Bucket,
+        key: str,
+        conditions: Conditions = NO_CONDITIONS,
+        *,
+        version: str | None = None,
+        owner: str = "",
+    ) -> Deleted:
+        """Delete what the key shows, or the version of that id for ever.
+
+        Raises: PreconditionFailed, NoSuchKey (a condition found nothing).
+        """
+        deletion = Deletion(key, conditions, version)
+        while True:
+            command = DeleteObject(bucket.name, bucket.tree, deletion, bucket.versioning, owner)
+            try:
+                done: Deleted = await self.committer.submit(command)
+                return done
+            except VersioningChanged:
+                bucket = self._now(bucket)
 
     async def delete_objects(
-        self, bucket: Bucket, keys: list[tuple[str, Conditions]]
-    ) -> list[DomainError | None]:
-        """Delete many in one transaction; per key None or why not."""
-        results: list[DomainError | None] = await self.committer.submit(
-            DeleteObjects(bucket.name, bucket.tree, keys)
+        self, bucket: Bucket, deletions: list[Deletion], owner: str = ""
+    ) -> list[Deleted | DomainError]:
+        """Delete many in one transaction; for each what it came to, or why not."""
+        while True:
+            command = DeleteObjects(bucket.name, bucket.tree, deletions, bucket.versioning, owner)
+            try:
+                done: list[Deleted | DomainError] = await self.committer.submit(command)
+                return done
+            except VersioningChanged:
+                bucket = self._now(bucket)
+
+    def list_versions(
+        self, bucket: Bucket, prefix: str, delimiter: str, key_after: str,
+        version_after: str | None, limit: int,
+    ) -> VersionPage:  # fmt: skip
+        """A page of all versions, those of a key newest first."""
+        return version_page(
+            self._reader, bucket.tree, prefix, delimiter, key_after, version_after, limit
         )
-        return results
 
     async def copy_object(
         self,
@@ -373,6 +447,7 @@ class Engine:
         meta: bytes,
         checksum: str | None,
         conditions: Conditions = NO_CONDITIONS,
+        owner: str = "",
     ) -> ObjectRow:
         """Publish the bytes of `source` at another key.
 
@@ -389,28 +464,40 @@ class Engine:
                 meta=meta,
                 checksum=checksum,
                 conditions=conditions,
+                owner=owner,
             )
         manifest = None
         if tier == MANIFEST:
             manifest = self._reader.manifest(unpack_blob(source.blob).id)
-        command = CopyShared(
-            source, bucket.name, bucket.tree, key, meta, checksum, conditions, manifest
-        )
-        row: ObjectRow = await self._write(command)
-        return row
+
+        while True:
+            version = version_for(bucket.versioning, key)
+            about = (meta, checksum, conditions, manifest, version, owner)
+            command = CopyShared(source, bucket.name, bucket.tree, key, *about)
+            try:
+                row: ObjectRow = await self._write(command)
+                return row
+            except VersioningChanged:
+                bucket = self._now(bucket)
 
     async def set_object_meta(
-        self, bucket: Bucket, key: str, change: Callable[[ObjectRow], bytes]
+        self,
+        bucket: Bucket,
+        key: str,
+        change: Callable[[ObjectRow], bytes],
+        version: str | None = None,
     ) -> ObjectRow:
-        """Give an object the metadata that `change` makes of it; all else stays as it is.
+        """Give an object (or a version) the metadata that `change` makes of it; all else stays.
 
         `change` may be asked more than once; what it raises ends the matter.
-        Raises: NoSuchKey, BlobCorrupt; ConditionalConflict when others never cease to write it.
+        Raises: NoSuchKey, NoSuchVersion, BlobCorrupt; ConditionalConflict when others never cease
+        to write it.
         """
         for _ in range(CHANGE_TRIES):
             lease = self._leases.take()
             try:
-                row = self.head(bucket, key)
+                found = self._find(bucket, key, version)
+                row = found.row
                 meta = change(row)
                 if meta == row.meta:
                     return row
@@ -424,7 +511,7 @@ class Engine:
                 lease.end()
             try:
                 done: ObjectRow = await self._write(
-                    ChangeMeta(bucket.name, row, meta, data, manifest)
+                    ChangeMeta(bucket.name, found, meta, data, manifest)
                 )
                 return done
             except ConditionalConflict:
@@ -551,10 +638,14 @@ class Engine:
                     continue  # Completed or aborted between the two reads.
                 raise
             etag = multipart_etag(used)
-            command = CompleteUpload(bucket.name, row, used, unused, etag, checksum, conditions)
+            owner = "" if row.owner == bucket.owner else row.owner
+            about = (etag, checksum, conditions, version_for(bucket.versioning, key), owner)
+            command = CompleteUpload(bucket.name, row, used, unused, *about)
             try:
                 done: ObjectRow = await self._write(command)
                 return done
+            except VersioningChanged:
+                bucket = self._now(bucket)
             except ConditionalConflict:
                 if attempt == COMPLETE_TRIES - 1:
                     raise
@@ -565,15 +656,18 @@ class Engine:
     def _completed_before(
         self, bucket: Bucket, key: str, upload_id: str, want: list[WantedPart]
     ) -> ObjectRow:
-        row = self._reader.object(bucket.tree, key)
         parts = [PartRow(upload_id, w.number, 0, w.etag, 0, None, b"") for w in want]
         try:
             etag = multipart_etag(parts)
         except ValueError:
-            etag = ""
-        if row is None or not completed_before(self._reader, row, upload_id, etag):
-            raise NoSuchUpload(UploadId=upload_id)
-        return row
+            raise NoSuchUpload(UploadId=upload_id) from None
+        rows = [self._reader.object(bucket.tree, key)]
+        if bucket.versioning is not None:
+            rows += [v.row for v in self._reader.versions(bucket.tree, key, COMPLETED_LOOKED_AT)]
+        for row in rows:
+            if row is not None and completed_before(self._reader, row, upload_id, etag):
+                return row
+        raise NoSuchUpload(UploadId=upload_id)
 
     async def abort_upload(self, bucket: Bucket, key: str, upload_id: str) -> None:
         """Raises: NoSuchUpload."""
@@ -586,11 +680,20 @@ class Engine:
         self.room.check()
         return await self.committer.submit(command)
 
+    def _now(self, bucket: Bucket) -> Bucket:
+        """The bucket as it is now. Raises: NoSuchBucket, for another of the same name too."""
+        now = self.bucket(bucket.name)
+        if now.tree != bucket.tree:
+            raise NoSuchBucket(BucketName=bucket.name)
+        return now
+
     async def _publish(self, command: Command, writer: SmallWriter | LargeWriter) -> Any:
         """Submit, and give the bytes up when the command is refused."""
         try:
             self.room.check()
             return await self.committer.submit(command)
+        except VersioningChanged:
+            raise  # The bytes are wanted for the next try.
         except (DomainError, StoreFull):
             writer.abort()
             raise

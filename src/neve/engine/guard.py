@@ -11,7 +11,7 @@ from neve.catalog.catalog import BucketRow, ObjectRow, Reader
 from neve.engine import quota
 from neve.engine.quota import BucketQuota, Used
 
-_NOTHING = (0, 0)
+_NOTHING = (0, 0, 0, 0)
 
 
 class _Bucket(NamedTuple):
@@ -34,7 +34,7 @@ class Guard:
         if limits is None:
             self._buckets.pop(tree, None)
         else:
-            self._buckets[tree] = _Bucket(name, limits, Used(*reader.usage(tree)))
+            self._buckets[tree] = _Bucket(name, limits, stored(reader, tree))
 
     def admit(self, tree: int, gone: ObjectRow | None, size: int) -> None:
         """Let an object of `size` bytes come in, in the place of `gone`. Raises: QuotaExceeded."""
@@ -57,8 +57,15 @@ class Guard:
         return found
 
     def _now(self, tree: int, before: Used) -> Used:
-        objects, size = self._sums.get(tree, _NOTHING)
-        return Used(before.objects + objects, before.bytes + size)
+        objects, size, versions, _ = self._sums.get(tree, _NOTHING)
+        return Used(before.objects + objects + versions, before.bytes + size)
+
+
+def stored(reader: Reader, tree: int) -> Used:
+    """What counts of a tree: everything stored but delete markers."""
+    objects, size = reader.usage(tree)
+    versions, _ = reader.version_usage(tree)
+    return Used(objects + versions, size)
 
 
 def guard_of(

@@ -8,7 +8,7 @@ when the write commits (`neve.engine.guard`).
 from typing import TYPE_CHECKING, NamedTuple
 
 from neve.engine import quota
-from neve.engine.guard import Guard
+from neve.engine.guard import Guard, stored
 from neve.engine.quota import BucketQuota, Quota, Used
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Quotas:
 
     def usage(self, bucket: "Bucket") -> Usage:
         """What the bucket has. Exact, from counters."""
-        return Usage(Used(*self._reader.usage(bucket.tree)), bucket.quota)
+        return Usage(stored(self._reader, bucket.tree), bucket.quota)
 
     def check_write(self, bucket: "Bucket", key: str, size: int) -> None:
         """Whether an object of `size` bytes could come to `key` now. Raises: QuotaExceeded."""
@@ -58,7 +58,9 @@ class Quotas:
             return
         guard = Guard({})
         guard.watch(self._reader, bucket.name, bucket.tree, bucket.quota)
-        guard.admit(bucket.tree, self._reader.object(bucket.tree, key), size)
+        kept = bucket.versioning is not None and bucket.versioning.keeps(key)
+        gone = None if kept else self._reader.object(bucket.tree, key)
+        guard.admit(bucket.tree, gone, size)
 
     def check_part(self, bucket: "Bucket", key: str, upload: str, number: int, size: int) -> None:
         """Whether all parts of the upload with this one could become the object.

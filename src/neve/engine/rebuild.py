@@ -1,8 +1,10 @@
 """Rebuild: make a new catalog from the segments alone, when the old one is lost or damaged.
 
-Every object leaves a self-describing record in a segment (`neve.engine.records`); of several for
-one key the highest seq holds. What cannot come back: uploads in progress, and settings that no
-record tells. The old catalog, if any, is kept aside.
+Every version leaves a self-describing record in a segment (`neve.engine.records`); of several for
+one version of one key the highest seq holds. In a tree with versions they are all put among the
+noncurrent ones first; in the end the newest of each key becomes current, if it is an object.
+What cannot come back: uploads in progress, and settings that no record tells. The old catalog, if
+any, is kept aside.
 """
 
 import logging
@@ -19,6 +21,7 @@ from neve.catalog.catalog import (
     ObjectRow,
     SegmentRow,
     Transaction,
+    VersionRow,
 )
 from neve.clock import now_us
 from neve.engine import records
@@ -26,8 +29,10 @@ from neve.engine.backup import Progress, silent
 from neve.engine.commit import RECORD_BYTES
 from neve.engine.manifests import blobs_of, decode_manifest
 from neve.engine.recover import EPOCH, SWEEP_BEFORE
+from neve.engine.scrub import count_tree, count_versions
 from neve.engine.settings import SEQ
 from neve.engine.store import CATALOG, open_blobs, open_catalog
+from neve.engine.versions import find_version, walk
 from neve.errors import StoreFault
 
 GROUP = 2000
@@ -59,7 +64,9 @@ class Rebuilder:
         self._store = store
         self._ids = sorted(store.segments())
         self._progress = progress
-        self._deleted: dict[tuple[int, str], int] = {}
+        self._deleted: dict[tuple[int, str, str], int] = {}
+        self._versioned: set[int] = set()
+        """Trees in which some key may have several versions."""
         self._buckets: dict[str, tuple[int, BucketRow | None]] = {}
         self._settings: dict[str, tuple[int, bytes | None]] = {}
         self._seq_min: dict[int, int] = {}
@@ -85,9 +92,13 @@ class Rebuilder:
                 continue
             self._seq_min[id] = min(self._seq_min.get(id, record.seq), record.seq)
             fields = records.parse_head(record.head)
-            if record.kind == records.DELETE:
-                place = (fields[0], fields[1])
-                self._deleted[place] = max(self._deleted.get(place, 0), record.seq)
+            if record.kind in records.OF_VERSIONS:
+                told = records.told_version(record.kind, fields)
+                if told.version or record.kind == records.MARKER:
+                    self._versioned.add(fields[0])
+                if record.kind == records.DELETE:
+                    place = (fields[0], fields[1], told.version)
+                    self._deleted[place] = max(self._deleted.get(place, 0), record.seq)
             elif record.kind == records.BUCKET:
                 self._bucket(fields[0], record.seq, BucketRow._make(fields))
             elif record.kind == records.BUCKET_GONE:
@@ -105,7 +116,7 @@ class Rebuilder:
     def _second_pass(self, id: int) -> None:
         group: list[tuple[Record, int, int, bool]] = []
         for _, offset, record, length, intact in self._store.scan_segment(id):
-            if record.kind in (records.OBJECT, records.OBJECT_AT):
+            if record.kind in (records.OBJECT, records.OBJECT_AT, records.MARKER):
                 group.append((record, offset, length, intact))
                 if len(group) >= GROUP:
                     self._put(id, group)
@@ -123,37 +134,77 @@ class Rebuilder:
         self, txn: Transaction, id: int, record: Record, offset: int, length: int, intact: bool
     ) -> None:
         fields = records.parse_head(record.head)
+        tree, key = fields[:2]
+        told = records.told_version(record.kind, fields)
+        if self._deleted.get((tree, key, told.version), 0) >= record.seq:
+            return
+        old = find_version(txn, tree, key, told.version)
+        if old is not None and old.row.seq >= record.seq:
+            return
+        row = self._row(txn, id, record, offset, length, fields)
+        if record.kind == records.OBJECT and not intact:
+            self._damaged.append((tree, key, "its bytes do not match their digest"))
+        if tree not in self._versioned:
+            txn.put_object(row)
+            return
+        if old is not None:
+            txn.delete_version(tree, key, old.rank)
+        txn.put_version(VersionRow(told.rank or record.seq, row))
+
+    def _row(
+        self, txn: Transaction, id: int, record: Record, offset: int, length: int, fields: list[Any]
+    ) -> ObjectRow:
+        version, owner, _ = records.told_version(record.kind, fields)
+        if record.kind == records.MARKER:
+            tree, key, _, _, mtime_us = fields
+            about = (tree, key, record.seq, 0, "", mtime_us, b"", None, b"")
+            return ObjectRow(*about, version, owner)
         tree, key, etag, mtime_us, meta, checksum = fields[:6]
-        if self._deleted.get((tree, key), 0) >= record.seq:
-            return
-        old = txn.object(tree, key)
-        if old is not None and old.seq >= record.seq:
-            return
         if record.kind == records.OBJECT:
             size = length
             blob = Blob(SEGMENT, id, offset, length, record.digest).pack() if length else b""
-            if not intact:
-                self._damaged.append((tree, key, "its bytes do not match their digest"))
         else:
             size, blob, manifest = fields[6:9]
             if manifest is not None:
                 number = txn.put_manifest(manifest)
                 blob = Blob(MANIFEST, number, 0, size, 0).pack()
-        row = ObjectRow(tree, key, record.seq, size, etag, mtime_us, meta, checksum, blob)
-        txn.put_object(row)
+        return ObjectRow(
+            tree, key, record.seq, size, etag, mtime_us, meta, checksum, blob, version, owner
+        )
+
+    def _settle(self, tree: int) -> None:
+        """Make the newest version of every key current, unless it is a delete marker."""
+        reader = self._catalog.reader()
+        start, below, last_key = "", 0, None
+        while found := reader.all_versions(tree, start, below, GROUP):
+            current = []
+            for each in found:
+                if each.row.key != last_key and each.row.etag:
+                    current.append(each)
+                last_key = each.row.key
+
+            def put(txn: Transaction, current: list[VersionRow] = current) -> None:
+                for rank, row in current:
+                    txn.delete_version(row.tree, row.key, rank)
+                    txn.put_object(row)
+
+            self._change(put)
+            start, below = found[-1].row.key, found[-1].rank
 
     def _finish(self) -> Rebuilt:
+        for tree in self._versioned:
+            self._settle(tree)
         trees = self._restore_trees()
         objects = size = 0
-        usage: list[tuple[int, int, int]] = []
+        usage: list[tuple[int, int, int, int, int]] = []
         segment_live: dict[int, int] = {}
         owners: dict[tuple[int, int], int] = {}
         used_manifests: set[int] = set()
         for tree in trees:
-            count, total = self._count(tree, segment_live, owners, used_manifests)
-            objects += count
-            size += total
-            usage.append((tree, count, total))
+            counted = self._count(tree, segment_live, owners, used_manifests)
+            objects += counted[0]
+            size += counted[1]
+            usage.append((tree, *counted))
 
         def put_usage(txn: Transaction) -> None:
             for counted in usage:
@@ -190,34 +241,30 @@ class Rebuilder:
         segment_live: dict[int, int],
         owners: dict[tuple[int, int], int],
         used_manifests: set[int],
-    ) -> tuple[int, int]:
+    ) -> tuple[int, int, int, int]:
+        """What the tree holds: current objects, bytes, noncurrent versions, delete markers."""
         reader = self._catalog.reader()
-        count = total = 0
-        start = ""
-        while rows := reader.objects(tree, start, GROUP):
-            for row in rows:
-                count += 1
-                total += row.size
-                if not row.blob:
-                    continue
-                blob = unpack_blob(row.blob)
-                if blob.tier == SEGMENT:
-                    segment_live[blob.id] = (
-                        segment_live.get(blob.id, 0) + blob.length + RECORD_BYTES
-                    )
-                    continue
-                owners[blob.tier, blob.id] = owners.get((blob.tier, blob.id), 0) + 1
-                files = [blob]
-                if blob.tier == MANIFEST:
-                    used_manifests.add(blob.id)
-                    stored = reader.manifest(blob.id)
-                    files = blobs_of(decode_manifest(stored)) if stored else []
-                    for file in files:
-                        place = (file.tier, file.id)
-                        owners[place] = owners.get(place, 0) + 1
-                self._check_files(row, files)
-            start = rows[-1].key + "\0"
-        return count, total
+        total = 0
+        for row in walk(reader, tree, GROUP):
+            total += row.size
+            if not row.blob:
+                continue
+            blob = unpack_blob(row.blob)
+            if blob.tier == SEGMENT:
+                segment_live[blob.id] = segment_live.get(blob.id, 0) + blob.length + RECORD_BYTES
+                continue
+            owners[blob.tier, blob.id] = owners.get((blob.tier, blob.id), 0) + 1
+            files = [blob]
+            if blob.tier == MANIFEST:
+                used_manifests.add(blob.id)
+                stored = reader.manifest(blob.id)
+                files = blobs_of(decode_manifest(stored)) if stored else []
+                for file in files:
+                    place = (file.tier, file.id)
+                    owners[place] = owners.get(place, 0) + 1
+            self._check_files(row, files)
+        objects, _ = count_tree(reader, tree)
+        return objects, total, *count_versions(reader, tree)
 
     def _check_files(self, row: ObjectRow, files: list[Blob]) -> None:
         for file in files:

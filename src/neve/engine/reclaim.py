@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from neve.blobs.blobs import FILE, MANIFEST, SEGMENT, Blob, BlobStore, Record, unpack_blob
-from neve.catalog.catalog import Catalog, Reader, SegmentRow, Transaction
+from neve.catalog.catalog import Catalog, ObjectRow, Reader, SegmentRow, Transaction
 from neve.clock import now_us
 from neve.engine import records
 from neve.engine.buckets import delete_upload
@@ -18,6 +18,7 @@ from neve.engine.commit import RECORD_BYTES, Batch, release_shared
 from neve.engine.manifests import blobs_of, decode_manifest, decode_pieces
 from neve.engine.read import read_span
 from neve.engine.recover import SWEEP_BEFORE
+from neve.engine.versions import find_version, walk
 from neve.engine.write import digest_of
 from neve.errors import BlobCorrupt, BlobMissing
 
@@ -179,29 +180,34 @@ class Reclaimer:
             fields = records.parse_head(record.head)
             if record.kind == records.VOID or self._is_outdated(record.kind, fields):
                 continue
-            if record.kind == records.OBJECT:
-                current = self._reader.object(fields[0], fields[1])
-                if current is None or current.seq != record.seq:
-                    continue
+            if record.kind not in records.OF_VERSIONS:
+                yield Needed(record, start, offset, 0, 0, "")
+                continue
+            tree, key = fields[0], fields[1]
+            standing = self._standing(record, fields)
+            if record.kind == records.DELETE:
+                newer = standing is not None and standing.seq > record.seq
+                if not newer and oldest is not None and oldest < record.seq:
+                    yield Needed(record, start, offset, 0, tree, key)
+            elif standing is None or standing.seq != record.seq:
+                continue
+            elif record.kind == records.OBJECT:
                 if length:
-                    blob = unpack_blob(current.blob)
+                    blob = unpack_blob(standing.blob)
                     if (blob.tier, blob.id, blob.offset) != (SEGMENT, row.id, offset):
                         continue
                     if not intact:
-                        log.error("corrupt record of %r left in segment %d", fields[1], row.id)
+                        log.error("corrupt record of %r left in segment %d", key, row.id)
                         raise CorruptSegment(row.id)
-                yield Needed(record, start, offset, length, fields[0], fields[1])
-            elif record.kind == records.OBJECT_AT:
-                current = self._reader.object(fields[0], fields[1])
-                if current is not None and current.seq == record.seq:
-                    yield Needed(record, start, offset, 0, fields[0], fields[1])
-            elif record.kind == records.DELETE:
-                current = self._reader.object(fields[0], fields[1])
-                newer = current is not None and current.seq > record.seq
-                if not newer and oldest is not None and oldest < record.seq:
-                    yield Needed(record, start, offset, 0, fields[0], fields[1])
+                yield Needed(record, start, offset, length, tree, key)
             else:
-                yield Needed(record, start, offset, 0, 0, "")
+                yield Needed(record, start, offset, 0, tree, key)
+
+    def _standing(self, record: Record, fields: list[Any]) -> ObjectRow | None:
+        """The row of the version that the record is about."""
+        told = records.told_version(record.kind, fields)
+        found = find_version(self._reader, fields[0], fields[1], told.version)
+        return found.row if found is not None else None
 
     def _move(self, segment: int, group: "list[Needed]") -> None:
         """Append the records again, sync, and point the rows at the new place."""
@@ -297,14 +303,11 @@ def release_manifest(txn: Transaction, id: int, now: int) -> None:
 
 
 def referenced_files(reader: Reader) -> Any:
-    """Ids of all files that rows refer to: objects, manifests, parts and garbage."""
+    """Ids of all files that rows refer to: objects, versions, manifests, parts and garbage."""
     for tree in reader.trees():
-        start = ""
-        while rows := reader.objects(tree, start, 5000):
-            for row in rows:
-                if row.blob and row.blob[0] == FILE:
-                    yield unpack_blob(row.blob).id
-            start = rows[-1].key + "\0"
+        for row in walk(reader, tree, 5000):
+            if row.blob and row.blob[0] == FILE:
+                yield unpack_blob(row.blob).id
     at = 0
     while manifests := reader.manifests(at, 100):
         for id, stored in manifests:

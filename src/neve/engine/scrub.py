@@ -1,20 +1,22 @@
 """Scrub: walk every row, read every byte it refers to, compare digests. Findings stay until solved.
 
 One slice per call, so that the steward keeps the pace; the place reached survives a restart. A
-finding is a setting `scrub/finding/<tree>/<key>`: it is removed only when the object reads well
-again or is gone.
+finding is a setting `scrub/finding/<tree>/<key>`, followed by NUL and the version id if there is
+one: it is removed only when the object reads well again or is gone.
 """
 
 import logging
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
 
 from neve.blobs.blobs import MANIFEST, BlobStore, unpack_blob
-from neve.catalog.catalog import Catalog, ObjectRow, Reader, Transaction
+from neve.catalog.catalog import Catalog, ObjectRow, Reader, Transaction, VersionRow
 from neve.clock import now_us
 from neve.engine.manifests import decode_manifest
 from neve.engine.reclaim import change
+from neve.engine.versions import find_version
 from neve.errors import BlobCorrupt, BlobMissing
 
 PLACE = "scrub/place"
@@ -34,6 +36,8 @@ class Place(NamedTuple):
     bytes: int = 0
     finished_us: int = 0
     """When the last whole walk ended; 0 for never."""
+    rank: int | None = None
+    """Within the noncurrent versions of the tree: that of the last one seen. None before them."""
 
 
 class Finding(NamedTuple):
@@ -45,6 +49,7 @@ class Finding(NamedTuple):
     """`corrupt`, `missing` or `usage`."""
     detail: str
     at_us: int
+    version: str = ""
 
 
 class Scrubber:
@@ -70,39 +75,46 @@ class Scrubber:
             self._note(Place(finished_us=now_us(), objects=place.objects, bytes=place.bytes))
             return True
         tree = trees[0]
-        start = place.key if tree == place.tree else ""
-        rows = self._reader.objects(tree, start, ROWS_PER_SLICE)
+        if tree != place.tree:
+            place = place._replace(tree=tree, key="", rank=None)
+        found = self._rows(place)
         read = 0
-        for row in rows:
+        for after, row in found:
             self._check(row)
-            place = place._replace(
-                tree=tree,
-                key=row.key + "\0",
-                objects=place.objects + 1,
-                bytes=place.bytes + row.size,
-            )
+            place = after._replace(objects=place.objects + 1, bytes=place.bytes + row.size)
             read += row.size
             if read >= bytes_max:
                 break
-        if not rows:
-            place = place._replace(tree=tree + 1, key="")
+        if not found and place.rank is None:
+            place = place._replace(key="", rank=0)
+        elif not found:
+            place = place._replace(tree=tree + 1, key="", rank=None)
         self._note(place)
         return False
+
+    def _rows(self, place: Place) -> list[tuple[Place, ObjectRow]]:
+        """The rows that come next, each with the place after it."""
+        tree, start, rank = place.tree, place.key, place.rank
+        if rank is None:
+            rows = self._reader.objects(tree, start, ROWS_PER_SLICE)
+            return [(place._replace(key=row.key + "\0"), row) for row in rows]
+        found = self._reader.all_versions(tree, start, rank, ROWS_PER_SLICE)
+        return [(place._replace(key=row.key, rank=rank), row) for rank, row in found]
 
     def _note(self, place: Place) -> None:
         packed = msgspec.msgpack.encode(place)
         self._catalog.transact([lambda txn: txn.put_setting(PLACE, packed)])
 
     def _check(self, row: ObjectRow) -> None:
-        name = f"{FINDING}{row.tree}/{row.key}"
+        name = _name(row.tree, row.key, row.version)
         try:
             self._verify(row)
         except (BlobCorrupt, BlobMissing) as error:
-            current = self._reader.object(row.tree, row.key)
-            if current is None or current.blob != row.blob:
+            found = find_version(self._reader, row.tree, row.key, row.version)
+            if found is None or found.row.blob != row.blob:
                 return  # replaced while we read: those bytes are nobody's any more
             kind = "missing" if isinstance(error, BlobMissing) else "corrupt"
-            finding = Finding(row.tree, row.key, kind, str(error), now_us())
+            finding = Finding(row.tree, row.key, kind, str(error), now_us(), row.version)
             log.error("%s object %r in tree %d: %s", kind, row.key, row.tree, error)
             self._set(name, msgspec.msgpack.encode(finding))
         else:
@@ -113,7 +125,8 @@ class Scrubber:
         """Drop the findings about objects that were deleted since."""
         for name, value in self._reader.settings(FINDING):
             finding = Finding(*msgspec.msgpack.decode(value))
-            if self._reader.object(finding.tree, finding.key) is None:
+            place = (finding.tree, finding.key, finding.version)
+            if find_version(self._reader, *place) is None:
                 self._set(name, None)
 
     def _set(self, name: str, value: bytes | None) -> None:
@@ -138,25 +151,47 @@ class Scrubber:
         return [found for tree in self._reader.trees() if (found := self._count(tree))]
 
     def _count(self, tree: int) -> Finding | None:
-        def count(txn: Transaction) -> tuple[tuple[int, int], tuple[int, int]]:
-            return count_tree(txn, tree), txn.usage(tree)
+        def count(txn: Transaction) -> tuple[tuple[int, ...], tuple[int, ...]]:
+            counted = (*count_tree(txn, tree), *count_versions(txn, tree))
+            return counted, (*txn.usage(tree), *txn.version_usage(tree))
 
         counted, noted = change(self._catalog, count)
         if counted == noted:
             return None
-        detail = f"counted {counted[0]} objects, {counted[1]} bytes; noted {noted[0]}, {noted[1]}"
+        words = "counted {} objects, {} bytes, {} versions, {} markers; noted {}, {}, {}, {}"
+        detail = words.format(*counted, *noted)
         return Finding(tree, "", "usage", detail, now_us())
 
 
 def count_tree(reader: Reader, tree: int) -> tuple[int, int]:
-    """(objects, bytes) of a tree by listing all of it."""
+    """(current objects, bytes of all versions) of a tree by walking all of it."""
     objects = size = 0
     start = ""
     while rows := reader.scan(tree, start, None, 5000):
         objects += len(rows)
         size += sum(row[1] for row in rows)
         start = rows[-1][0] + "\0"
-    return objects, size
+    return objects, size + sum(found.row.size for found in _noncurrent(reader, tree))
+
+
+def count_versions(reader: Reader, tree: int) -> tuple[int, int]:
+    """(noncurrent versions, delete markers) of a tree by walking all of it."""
+    versions = markers = 0
+    for found in _noncurrent(reader, tree):
+        versions += bool(found.row.etag)
+        markers += not found.row.etag
+    return versions, markers
+
+
+def _noncurrent(reader: Reader, tree: int) -> Iterator[VersionRow]:
+    start, below = "", 0
+    while rows := reader.all_versions(tree, start, below, 5000):
+        yield from rows
+        start, below = rows[-1].row.key, rows[-1].rank
+
+
+def _name(tree: int, key: str, version: str) -> str:
+    return f"{FINDING}{tree}/{key}" + (f"\0{version}" if version else "")
 
 
 def findings(reader: Reader) -> list[Finding]:

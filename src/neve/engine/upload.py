@@ -12,7 +12,7 @@ from neve.clock import now_us
 from neve.engine import records
 from neve.engine.buckets import delete_upload
 from neve.engine.commit import Batch, Command, release_shared
-from neve.engine.conditions import Conditions, check_conditions
+from neve.engine.conditions import Conditions
 from neve.engine.manifests import (
     Manifest,
     Part,
@@ -21,6 +21,8 @@ from neve.engine.manifests import (
     decode_pieces,
     encode_manifest,
 )
+from neve.engine.publish import Publication
+from neve.engine.versions import find_version
 from neve.errors import (
     ConditionalConflict,
     EntityTooSmall,
@@ -92,8 +94,8 @@ class PutSharedPart(PutPart):
         self.source = source
 
     def apply(self, txn: Transaction, batch: Batch) -> PartRow:
-        current = txn.object(self.source.tree, self.source.key)
-        if current is None or current.blob != self.source.blob:
+        found = find_version(txn, self.source.tree, self.source.key, self.source.version)
+        if found is None or found.row.blob != self.source.blob:
             raise ConditionalConflict()
         return super().apply(txn, batch)
 
@@ -115,10 +117,10 @@ class AbortUpload(Command):
         delete_upload(txn, batch, self.upload)
 
 
-class CompleteUpload(Command):
+class CompleteUpload(Publication):
     """Publish the parts as one object."""
 
-    __slots__ = ("bucket", "conditions", "manifest", "row", "unused", "upload", "used")
+    __slots__ = ("manifest", "row", "unused", "upload", "used")
 
     def __init__(
         self,
@@ -129,12 +131,18 @@ class CompleteUpload(Command):
         etag: str,
         checksum: str | None,
         conditions: Conditions,
+        version: str = "",
+        owner: str = "",
     ) -> None:
         self.bucket = bucket
+        self.tree = upload.tree
+        self.key = upload.key
         self.upload = upload
         self.used = parts
         self.unused = unused
         self.conditions = conditions
+        self.version = version
+        self.owner = owner
         self.manifest = encode_manifest(
             Manifest(
                 upload.id,
@@ -144,38 +152,28 @@ class CompleteUpload(Command):
                 ],
             )
         )
-        now = now_us()
+        self.seq = now = now_us()
         size = sum(part.size for part in parts)
+        meta = upload.meta
         self.row = ObjectRow(
-            upload.tree, upload.key, now, size, etag, now, upload.meta, checksum, b""
+            self.tree, self.key, now, size, etag, now, meta, checksum, b"", version, owner
         )
-        row = self.row
-        head = records.object_at_head(
-            row.tree, row.key, etag, now, row.meta, checksum, size, b"", self.manifest
-        )
+        about = (self.tree, self.key, etag, now, meta, checksum)
+        head = records.object_at_head(*about, size, b"", self.manifest, version, owner)
         self.records = [Record(records.OBJECT_AT, now, head, b"", 0)]
 
     def apply(self, txn: Transaction, batch: Batch) -> ObjectRow:
-        row = self.row
-        batch.bucket(txn, self.bucket, row.tree)
-        find_upload(txn, row.tree, row.key, self.upload.id)
+        batch.bucket(txn, self.bucket, self.tree)
+        find_upload(txn, self.tree, self.key, self.upload.id)
         if all_parts(txn, self.upload.id) != sorted(self.used + self.unused, key=_number):
             raise ConditionalConflict()
-        old = txn.object(row.tree, row.key)
-        check_conditions(self.conditions, old)
-        if batch.guard is not None:
-            batch.guard.admit(row.tree, old, row.size)
-        if old is not None and old.seq >= row.seq:
-            row = row._replace(seq=old.seq + 1)
-            batch.amend(self, 0, records.OBJECT_AT, row.seq)
+        seq = self.find_place(txn, batch, self.row.size)
         id = txn.put_manifest(self.manifest)
-        row = row._replace(blob=Blob(MANIFEST, id, 0, row.size, 0).pack())
-        txn.put_object(row)
+        blob = Blob(MANIFEST, id, 0, self.row.size, 0).pack()
         for part in self.unused:
             release_pieces(txn, decode_pieces(part.pieces), batch.now)
         txn.delete_upload(self.upload.id)
-        batch.replaced(txn, old, row)
-        return row
+        return self.publish(txn, batch, self.row._replace(seq=seq, blob=blob))
 
 
 def _number(part: PartRow) -> int:

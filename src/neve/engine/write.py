@@ -16,8 +16,9 @@ from neve.blobs.blobs import SEGMENT, Blob, BlobStore, FileWriter, Record
 from neve.catalog.catalog import ObjectRow, Transaction
 from neve.clock import now_us
 from neve.engine import records
-from neve.engine.commit import Batch, Command
-from neve.engine.conditions import Conditions, check_conditions
+from neve.engine.commit import Batch
+from neve.engine.conditions import Conditions
+from neve.engine.publish import Publication
 from neve.engine.room import Room
 from neve.errors import StoreFault
 
@@ -257,22 +258,10 @@ def settled(writer: Writer) -> SmallWriter | LargeWriter:
     return writer
 
 
-class PutObject(Command):
-    """Publish bytes at a key, in the place of what was there."""
+class PutObject(Publication):
+    """Publish bytes at a key, as its newest version."""
 
-    __slots__ = (
-        "blob",
-        "bucket",
-        "checksum",
-        "conditions",
-        "etag",
-        "key",
-        "meta",
-        "mtime_us",
-        "seq",
-        "size",
-        "tree",
-    )
+    __slots__ = ("blob", "checksum", "etag", "meta", "mtime_us", "size")
 
     def __init__(
         self,
@@ -284,6 +273,8 @@ class PutObject(Command):
         meta: bytes,
         checksum: str | None,
         conditions: Conditions,
+        version: str = "",
+        owner: str = "",
     ) -> None:
         self.bucket = bucket
         self.tree = tree
@@ -292,34 +283,27 @@ class PutObject(Command):
         self.meta = meta
         self.checksum = checksum
         self.conditions = conditions
+        self.version = version
+        self.owner = owner
         self.seq = self.mtime_us = now_us()
         self.size = writer.size
+        about = (tree, key, etag, self.mtime_us, meta, checksum)
         if isinstance(writer, SmallWriter):
             data = writer.data
             digest = digest_of(data)
             self.blob: Blob | None = Blob(SEGMENT, 0, 0, self.size, digest) if data else None
-            head = records.object_head(tree, key, etag, self.mtime_us, meta, checksum)
+            head = records.object_head(*about, version, owner)
             self.records = [Record(records.OBJECT, self.seq, head, data, digest)]
         else:
             blob = settled(writer).blob  # type: ignore[union-attr]
             if blob is None:
                 raise StoreFault("the body was not closed before it was published")
             self.blob = blob
-            head = records.object_at_head(
-                tree, key, etag, self.mtime_us, meta, checksum, self.size, blob.pack(), None
-            )
+            head = records.object_at_head(*about, self.size, blob.pack(), None, version, owner)
             self.records = [Record(records.OBJECT_AT, self.seq, head, b"", 0)]
 
     def apply(self, txn: Transaction, batch: Batch) -> ObjectRow:
-        batch.bucket(txn, self.bucket, self.tree)
-        old = txn.object(self.tree, self.key)
-        check_conditions(self.conditions, old)
-        if batch.guard is not None:
-            batch.guard.admit(self.tree, old, self.size)
-        seq = self.seq
-        if old is not None and old.seq >= seq:
-            seq = old.seq + 1
-            batch.amend(self, 0, self.records[0].kind, seq)
+        seq = self.find_place(txn, batch, self.size)
         blob = self.blob
         if blob is None:
             packed = b""
@@ -339,7 +323,7 @@ class PutObject(Command):
             self.meta,
             self.checksum,
             packed,
+            self.version,
+            self.owner,
         )
-        txn.put_object(row)
-        batch.replaced(txn, old, row)
-        return row
+        return self.publish(txn, batch, row)

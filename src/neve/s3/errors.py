@@ -113,6 +113,8 @@ DOMAIN: dict[type[errors.NeveError], str] = {
     errors.NoSuchBucket: "NoSuchBucket",
     errors.NoSuchKey: "NoSuchKey",
     errors.NoSuchUpload: "NoSuchUpload",
+    errors.NoSuchVersion: "NoSuchVersion",
+    errors.VersioningChanged: "ConditionalRequestConflict",
     errors.NoSuchBucketPolicy: "NoSuchBucketPolicy",
     errors.BucketAlreadyExists: "BucketAlreadyExists",
     errors.BucketAlreadyOwnedByYou: "BucketAlreadyOwnedByYou",

@@ -6,6 +6,7 @@ x-amz-bypass-governance-retention, x-amz-request-payer.
 """
 
 from neve.engine.conditions import NO_CONDITIONS, Conditions
+from neve.engine.delete import Deleted, Deletion
 from neve.errors import DomainError, NoSuchKey
 from neve.names import parse_key
 from neve.s3.call import Call
@@ -20,7 +21,7 @@ DOCUMENT_BYTES_MAX = 8 << 20
 """1,000 keys of 1,024 bytes, every one of them an escape of six."""
 KEYS_MAX = 1000
 
-_Wanted = tuple[str, Conditions]
+_Wanted = Deletion
 
 
 async def delete_objects(call: Call) -> Response:
@@ -43,9 +44,9 @@ async def delete_objects(call: Call) -> Response:
             refused[index] = error
     if wanted:
         results = await call.engine.delete_objects(call.bucket, wanted)
-        for index, result, (_, conditions) in zip(places, results, wanted, strict=True):
-            absent = isinstance(result, NoSuchKey) and conditions.if_match is None
-            refused[index] = None if absent else result
+        for index, result, deletion in zip(places, results, wanted, strict=True):
+            absent = isinstance(result, NoSuchKey) and deletion.conditions.if_match is None
+            refused[index] = None if absent or isinstance(result, Deleted) else result
     inner = [
         _result(element, error, quiet) for element, error in zip(objects, refused, strict=True)
     ]
@@ -64,7 +65,7 @@ def _parse(call: Call, element: Element) -> _Wanted:
         raise S3Error("NoSuchVersion")
     action = "s3:DeleteObject" if version is None else "s3:DeleteObjectVersion"
     call.check(action, call.bucket, key)
-    return key, _conditions(element)
+    return Deletion(key, _conditions(element))
 
 
 def _conditions(element: Element) -> Conditions:

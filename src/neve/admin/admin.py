@@ -76,12 +76,12 @@ class Admin:
     def _authenticate(self, call: AdminCall) -> None:
         request = call.request
         # Clients of the admin API sign for any region, or for none.
-        call.auth = auth = self.verifier.verify(
+        call.auth = request.auth = auth = self.verifier.verify(
             request.method, request.raw_path, request.raw_query, request.headers, any_region=True
         )
         if auth.access_key is None or auth.presigned:
             raise AdminError("AccessDenied")
-        call.caller = self.pipeline.principal_of(auth.access_key)
+        call.caller = request.caller = self.pipeline.principal_of(auth.access_key)
         request.principal = call.caller.name
 
     def allows(self, call: AdminCall, action: str) -> bool:

@@ -19,7 +19,7 @@ GROUPS = {
     "limits": "bounds of requests, times and sizes",
 }
 _SITE = frozenset(("region", "domain"))
-_HIDDEN = frozenset(("folder", "root_access_key", "root_secret_key"))
+_HIDDEN = frozenset(("folder", "root_access_key"))
 
 
 async def get_config(call: AdminCall) -> Response:
@@ -99,8 +99,11 @@ def line_of(config: Config, group: str) -> str:
 
 
 def _fields_of(group: str) -> "list[Field[Any]]":
+    # Secrets are fields without a repr.
     return [
-        field for field in fields(Config) if field.name not in _HIDDEN and _group_of(field) == group
+        field
+        for field in fields(Config)
+        if field.repr and field.name not in _HIDDEN and _group_of(field) == group
     ]
 
 
@@ -147,6 +150,8 @@ def _type_of(field: "Field[Any]") -> str:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, frozenset):
+        value = tuple(sorted(value))
     if isinstance(value, tuple) and not hasattr(value, "_fields"):
         value = ",".join(value)
     text = "" if value is None else str(value)

@@ -42,7 +42,7 @@ def server_info(call: AdminCall) -> Response:
     document = {
         "mode": "online",
         "region": call.node.config.region,
-        "deploymentID": _deployment(call),
+        "deploymentID": deployment(call),
         "buckets": {"count": len(buckets)},
         "objects": {"count": usage.objects},
         "versions": {"count": 0},
@@ -174,7 +174,7 @@ def _drive(call: AdminCall, disk: _Disk) -> dict[str, Any]:
         "endpoint": folder,
         "path": folder,
         "state": "ok",
-        "uuid": _deployment(call),
+        "uuid": deployment(call),
         "totalspace": disk.total,
         "usedspace": disk.total - disk.free,
         "availspace": disk.free,
@@ -225,7 +225,7 @@ def _host(call: AdminCall) -> str:
     return call.headers.get(b"host", b"").decode("latin-1")
 
 
-def _deployment(call: AdminCall) -> str:
+def deployment(call: AdminCall) -> str:
     """Return the id of the store in the form of a UUID."""
     digits = store_id(call.node.config.folder)
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

@@ -1,5 +1,6 @@
 """What the admin calls ask of the server that they run in, as an interface."""
 
+from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
 from neve.config import Config
@@ -21,6 +22,15 @@ class Node(Protocol):
 
     def stop(self) -> None:
         """Begin to end in order."""
+
+    def trace(self, query: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """Give the requests of all workers from now on, those that the query asks for.
+
+        Raises: ValueError (the query cannot be understood).
+        """
+
+    def logs(self, query: Mapping[str, str], deployment: str) -> AsyncIterator[bytes]:
+        """Give the last log lines of all processes and those to come, as the query asks."""
 
     def freeze(self, frozen: bool) -> None:
         """Refuse S3 requests of all workers, or (False) answer them again."""

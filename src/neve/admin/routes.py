@@ -133,8 +133,8 @@ _SERVER = (
     _row(
         "RestoreConfigHistoryKv", "PUT restore-config-history-kv", "ConfigUpdate", "configuration"
     ),
-    _row("Trace", "GET trace", "ServerTrace"),
-    _row("ConsoleLog", "GET log", "ConsoleLog"),
+    _row("Trace", "GET trace", "ServerTrace", "streams"),
+    _row("ConsoleLog", "GET log", "ConsoleLog", "streams"),
     _row("Metrics", "GET metrics", "ServerInfo"),
     _row("HealthInfo", "GET healthinfo", "OBDInfo"),
     _row("ObdInfo", "GET obdinfo", "OBDInfo"),

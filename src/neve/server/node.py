@@ -7,8 +7,10 @@ shared memory that each worker looks at once a second (`worker.BEAT_S`).
 import os
 import signal
 import time
+from collections.abc import AsyncIterator, Mapping
 
 from neve.config import Config
+from neve.server import log_stream, trace
 from neve.server.shared import SUPERVISOR, Shared
 
 
@@ -34,6 +36,14 @@ class ServerNode:
     def stop(self) -> None:
         """Tell the supervisor to end in order."""
         os.kill(self._shared.pid(SUPERVISOR), signal.SIGTERM)
+
+    def trace(self, query: Mapping[str, str]) -> AsyncIterator[bytes]:
+        """Give the requests of all workers from now on. Raises: ValueError."""
+        return trace.follow(self._shared, trace.parse_filter(query))
+
+    def logs(self, query: Mapping[str, str], deployment: str) -> AsyncIterator[bytes]:
+        """Give the last log lines of all processes and those to come."""
+        return log_stream.follow_logs(self._shared, log_stream.parse_wanted(query), deployment)
 
     def freeze(self, frozen: bool) -> None:
         """Tell all workers to refuse S3 requests, or to answer them again."""

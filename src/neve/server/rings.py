@@ -58,10 +58,6 @@ class Rings:
         found = [data for number in numbers if (data := self._read(slot, number)) is not None]
         return found, count, count - since - len(found)
 
-    def last(self, slot: int, limit: int) -> int:
-        """Return the number to read from for the last `limit` records."""
-        return max(0, self.count(slot) - min(limit, self._records))
-
     def _place(self, slot: int, number: int) -> int:
         return self._first + (slot * self._records + number % self._records) * self._width
 

@@ -29,11 +29,7 @@ S3, INTERNAL = 4, 8
 POLL_S = 0.05
 LEASE_S = 2.0
 KEEP_ALIVE_S = 1.0
-HEADERS = (
-    (b"content-type", b"text/event-stream"),
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),
-)
+_ADMIN = "Admin"
 _INTERNAL_PATHS = (b"/minio/", b"/neve/")
 _PATH_LENGTH_MAX = 400
 _QUERY_LENGTH_MAX = 200
@@ -174,9 +170,13 @@ def _entry(
     started = stamp(ended - seconds)
     path = request.raw_path.decode("utf-8", "replace")
     internal = request.raw_path.startswith(_INTERNAL_PATHS)
-    name = request.operation or ("Probe" if internal else "Unknown")
-    if "." not in name:
-        name = ("internal." if internal else "s3.") + name
+    name = request.operation or "Unknown"
+    if not internal:
+        name = "s3." + name
+    elif name.startswith(_ADMIN):
+        name = "admin." + name.removeprefix(_ADMIN)
+    else:
+        name = "internal." + name
     duration = int(seconds * 1e9)
     custom = {"requestId": request.id, "process": process}
     if request.principal:

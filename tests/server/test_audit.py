@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.admin.client import Client
 
 from neve.answer import Response
 from neve.audit.entry import FIELDS, VERSION
@@ -109,6 +110,7 @@ def test_every_field_of_a_write_by_root(audited: Audited) -> None:
         "version_id": "",
         "copy_source": "",
         "objects": [],
+        "arguments": {},
         "status": 200,
         "error": "",
         "allowed": True,
@@ -175,6 +177,51 @@ def test_a_policy_is_named_by_the_statement_that_decided(audited: Audited) -> No
     assert (entry["principal_kind"], entry["allowed"], entry["statement"]) == (
         "root", False, "NO_ID-1"
     )  # fmt: skip
+
+
+def test_every_object_of_a_delete_is_named_with_what_became_of_it(audited: Audited) -> None:
+    client = audited.server.client()
+    client.create_bucket(Bucket="swept")
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:DeleteObject",
+        "Resource": "arn:aws:s3:::swept/kept/*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    client.put_bucket_policy(Bucket="swept", Policy=policy)
+    for key in ("a", "kept/b"):
+        client.put_object(Bucket="swept", Key=key, Body=b"1")
+    objects = [{"Key": "kept/b"}, {"Key": "a"}, {"Key": "never"}]
+    entry = audited.of(id_of(client.delete_objects(Bucket="swept", Delete={"Objects": objects})))
+    assert entry["objects"] == [
+        {"key": "kept/b", "version_id": "", "error": "AccessDenied"},
+        {"key": "a", "version_id": "", "error": ""},
+        {"key": "never", "version_id": "", "error": ""},
+    ]
+    assert (entry["status"], entry["allowed"]) == (200, False)
+
+
+def test_administration_is_written_down_with_its_arguments_and_without_secrets(
+    audited: Audited,
+) -> None:
+    client = Client(audited.server)
+    answer = client("PUT", "set-bucket-quota?bucket=shelf", {"quota": 1 << 30, "quotatype": "hard"})
+    entry = audited.of(answer.headers["x-amz-request-id"])
+    assert (entry["category"], entry["operation"]) == ("admin", "AdminSetBucketQuota")
+    assert (entry["principal"], entry["access_key"]) == (ACCESS_KEY, ACCESS_KEY)
+    assert (entry["allowed"], entry["status"]) == (True, 200)
+    assert entry["arguments"] == {"bucket": "shelf", "quota": 1 << 30, "quotatype": "hard"}
+    secret = {"secretKey": "a-secret-of-amy", "status": "enabled", "policy": "other-secret"}
+    answer = client("PUT", "add-user?accessKey=amy&X-Amz-Signature=5ec7e7", secret, sealed=True)
+    entry = audited.of(answer.headers["x-amz-request-id"])
+    assert (entry["category"], entry["operation"]) == ("admin", "AdminAddUser")
+    assert entry["arguments"]["accessKey"] == "amy"
+    for text in (b"a-secret-of-amy", b"other-secret", b"5ec7e7"):
+        assert text not in audited.text()
+    status, request_id = fetch(f"{audited.server.endpoint}/minio/admin/v3/info")
+    entry = audited.of(request_id)
+    assert (status, entry["category"], entry["allowed"]) == (403, "admin", False)
 
 
 def test_who_could_not_be_recognised_is_written_down_as_claimed(audited: Audited) -> None:
@@ -357,7 +404,8 @@ def test_the_page_has_the_fields_and_the_events_of_the_code() -> None:
 def test_cost_of_an_entry() -> None:
     """An entry is made in microseconds; without an audit log nothing of it is (see `_done`)."""
     request = SimpleNamespace(
-        operation="GetObject", error_code="", caller=SimpleNamespace(kind="root", name="r"),
+        operation="GetObject", error_code="", details=None, raw_path=b"/b/k",
+        caller=SimpleNamespace(kind="root", name="r"),
         decision=None, auth=SimpleNamespace(access_key="r"), headers={}, id="0", client="::1",
         secure=False, method="GET", bucket="b", key="k", raw_query=b"",
     )  # fmt: skip

@@ -18,7 +18,7 @@ import pytest
 from tests.server.streams import Stream
 
 from neve.answer import Response
-from neve.server.shared import TRACE_BYTES, TRACES_MAX, Shared
+from neve.server.shared import TRACE_BYTES, TRACED, TRACES_MAX, Shared
 from neve.server.trace import Filter, Tracer, follow, parse_duration, parse_filter
 from neve.testing.server import ACCESS_KEY, SECRET_KEY, LiveServer, wait_until
 
@@ -199,17 +199,17 @@ def traced() -> tuple[Shared, Tracer]:
 
 def test_nothing_is_written_once_nobody_renews_the_lease() -> None:
     shared, tracer = traced()
-    assert not shared.traced
+    assert not shared.cells[TRACED]
     tracer.note(Fake(), Response(200), 0, 0, 0.1)
     assert shared.traces.count(2) == 0
     shared.trace_for(30.0)
     tracer.note(Fake(), Response(200), 0, 0, 0.1)
     assert shared.traces.count(2) == 1
     shared.trace_for(-1.0)
-    assert shared.traced
+    assert shared.cells[TRACED]
     tracer.note(Fake(), Response(200), 0, 0, 0.1)
     assert shared.traces.count(2) == 1
-    assert not shared.traced
+    assert not shared.cells[TRACED]
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_a_watcher_that_is_too_slow_is_told_what_it_missed() -> None:
         shared, tracer = traced()
         stream = follow(shared, Filter())
         first = asyncio.ensure_future(next_lines(stream))
-        while not shared.traced:
+        while not shared.cells[TRACED]:
             await asyncio.sleep(0)
         for number in range(TRACES_MAX + 30):
             tracer.note(Fake(id=str(number)), Response(200), 0, 0, 0.1)
@@ -285,7 +285,7 @@ def test_cost_without_a_watcher() -> None:
     shared, _ = traced()
     started = time.perf_counter()
     for _ in range(10_000):
-        if shared.traced:
+        if shared.cells[TRACED]:
             raise AssertionError
     assert (time.perf_counter() - started) / 10_000 < 5e-6
 

@@ -64,6 +64,7 @@ class Admin:
         request.operation = "Admin" + route.name
         query = parse_query(request.raw_query) if request.raw_query else {}
         call = AdminCall(self, request, route, rest, query)
+        request.details = call.details
         self._authenticate(call)
         if not route.own:
             call.check()

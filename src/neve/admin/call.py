@@ -19,6 +19,30 @@ if TYPE_CHECKING:
 BODY_BYTES_MAX = 256 << 10
 """Of a JSON document; MinIO's own limit for encrypted ones."""
 
+_AUDITED = (
+    "accessKey",
+    "description",
+    "expiration",
+    "group",
+    "groupStatus",
+    "isRemove",
+    "members",
+    "name",
+    "newDescription",
+    "newExpiration",
+    "newName",
+    "newStatus",
+    "policies",
+    "quota",
+    "quotatype",
+    "size",
+    "status",
+    "targetUser",
+    "user",
+)
+"""Fields of documents that may be written down; others may hold secrets."""
+_TEXT_LENGTH_MAX = 256
+
 
 class AdminCall:
     """The argument of every function that answers a call."""
@@ -27,6 +51,7 @@ class AdminCall:
         "admin",
         "auth",
         "caller",
+        "document",
         "engine",
         "headers",
         "node",
@@ -55,6 +80,8 @@ class AdminCall:
         self.rest = rest
         """What stands in the path where the route's has a `*`."""
         self.query = query
+        self.document: dict[str, Any] = {}
+        """The JSON object in the body, once it was read."""
 
     @property
     def access_key(self) -> str:
@@ -95,7 +122,8 @@ class AdminCall:
 
     async def json_body(self) -> dict[str, Any]:
         """Return the JSON object in the body. Raises: AdminError XMinioAdminConfigBadJSON."""
-        return parse_object(await self.body())
+        self.document = parse_object(await self.body())
+        return self.document
 
     async def sealed_body(self) -> bytes:
         """Return the body that the caller encrypted with its own secret. Raises: NotSealed."""
@@ -103,7 +131,21 @@ class AdminCall:
 
     async def sealed_json_body(self) -> dict[str, Any]:
         """Return the JSON object in the encrypted body. Raises: as above."""
-        return parse_object(await self.sealed_body())
+        self.document = parse_object(await self.sealed_body())
+        return self.document
+
+    def details(self) -> dict[str, Any]:
+        """Return what the audit log says of the call: its arguments that are no secrets."""
+        found: dict[str, Any] = {
+            name: value[:_TEXT_LENGTH_MAX]
+            for name, value in self.query.items()
+            if not name.lower().startswith("x-amz-")
+        }
+        for name in _AUDITED:
+            value = self.document.get(name)
+            if value is not None:
+                found[name] = value if isinstance(value, int) else str(value)[:_TEXT_LENGTH_MAX]
+        return {"arguments": found}
 
     async def sealed(self, document: Any) -> Response:
         """Answer with a document that only the holder of the caller's secret can read."""

@@ -6,7 +6,7 @@ and hands it to the file and to the webhook's queue; it neither waits for the ne
 
 import threading
 
-from neve.audit.entry import ADMIN, READ, WRITE, Entry, encode_line
+from neve.audit.entry import ADMIN, READ, WRITE, Category, Entry, encode_line
 from neve.audit.file import AuditFile
 from neve.audit.webhook import Webhook
 
@@ -29,7 +29,7 @@ class Auditor:
 
     def record(self, entry: Entry) -> None:
         """Write down what was done, if such things are to be."""
-        if not self.wants(entry):
+        if not self.wants(entry.category, refused=entry.allowed is False):
             return
         line = encode_line(entry)
         if self._file is not None:
@@ -38,12 +38,10 @@ class Auditor:
         if self._webhook is not None:
             self._webhook.put(line)
 
-    def wants(self, entry: Entry) -> bool:
+    def wants(self, category: Category, *, refused: bool) -> bool:
         """Say whether such entries are to be written down."""
         events = self._events
-        return _EVENT_OF[entry.category] in events or (
-            entry.allowed is False and _REFUSALS in events
-        )
+        return _EVENT_OF[category] in events or (refused and _REFUSALS in events)
 
     def reopen(self) -> None:
         """Open the file again, as after a rotation."""

@@ -2,7 +2,7 @@
 
 Invariants: an entry is one JSON object on one line that ends with LF; the fields stand in the order
 below, all of them, always; a change of meaning raises VERSION, a new field does not. No field holds
-a query, a header other than the user agent, or a body, so no signature or secret can be in one.
+a signature, a secret or a body: who fills them chooses what goes in, never what stays out.
 """
 
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     category: Category
     """`read`, `write` or `admin`."""
     operation: str
-    """As S3 calls it; `admin.` and MinIO's name for administration; empty: not recognised."""
+    """As S3 calls it; `Admin` and MinIO's name for administration; empty: not recognised."""
     principal_kind: str = "unknown"
     """`anonymous`, `root`, `user`; `unknown`: refused before anybody was recognised."""
     principal: str = ""
@@ -56,6 +56,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """What a copy was made of, as the client wrote it."""
     objects: list[dict[str, Any]] = msgspec.field(default_factory=list)
     """DeleteObjects: `key`, `version_id`, `error` of each object."""
+    arguments: dict[str, Any] = msgspec.field(default_factory=dict)
+    """Administration: what the call names (users, policies, buckets, states …); no secrets."""
     status: int = 0
     """HTTP status of the answer."""
     error: str = ""

@@ -49,6 +49,8 @@ class Request(Protocol):
     """What authentication found out; its `access_key` is who signed."""
     decision: Any
     """The Decision of the policy that was asked last, if one was."""
+    details: Callable[[], dict[str, Any]] | None
+    """Gives what the audit log shall say on top: `objects` or `arguments`."""
     principal: str
     bucket: str
     key: str

@@ -13,12 +13,11 @@ from neve.audit.entry import ADMIN, READ, WRITE, Category, Entry, stamp
 from neve.audit.file import AuditFile
 from neve.audit.webhook import Webhook
 from neve.config import Config
+from neve.iam.statements import Decision
 from neve.server.http_request import Request
 from neve.server.metrics import Metrics
 
-ADMIN_PREFIX = "admin."
-"""Begins the operation of a request that administers the store."""
-
+_ADMIN_PATH = b"/minio/admin/"
 _READS = ("Get", "Head", "List", "Preflight", "Options")
 _REFUSED = frozenset((401, 403))
 _CLAIMED = re.compile(r"(?:Credential=|X-Amz-Credential=|AWSAccessKeyId=|AWS )([^/:&,\s%]{1,128})")
@@ -41,24 +40,44 @@ def make(config: Config, metrics: Metrics) -> Auditor | None:
     return Auditor(config.audit_events, file, webhook)
 
 
+def record(
+    auditor: Auditor,
+    request: Request,
+    response: Response,
+    received: int,
+    sent: int,
+    seconds: float,
+    process: str,
+) -> None:
+    """Write an answered request down, if such are to be."""
+    refused = response.status in _REFUSED
+    if not request.operation and not request.error_code and not refused:
+        return
+    # Of many objects some may have been refused: that shows in the entry.
+    if auditor.wants(_category(request), refused=refused or request.details is not None):
+        auditor.record(entry_of(request, response, received, sent, seconds, process))
+
+
 def entry_of(
     request: Request, response: Response, received: int, sent: int, seconds: float, process: str
-) -> Entry | None:
-    """Return the entry of an answered request, or None when it is not worth one."""
-    status, operation, error = response.status, request.operation, request.error_code
+) -> Entry:
+    """Return the entry of an answered request."""
+    status = response.status
     refused = status in _REFUSED
-    if not operation and not error and not refused:
-        return None
-    caller, decision = request.caller, request.decision
-    allowed, reason = _verdict(request, status, refused)
+    caller, decision = request.caller, _settling(request, refused)
+    allowed, reason = _verdict(request, decision, status, refused)
+    details = request.details() if request.details is not None else {}
+    objects = details.get("objects", [])
+    if any(item["error"] == "AccessDenied" for item in objects):
+        allowed, reason = False, "some of the objects were refused"
     statement = decision.statement if decision is not None else None
     headers = request.headers
     return Entry(
         time=stamp(time.time()),
         request_id=request.id,
         process=process,
-        category=_category(operation),
-        operation=operation,
+        category=_category(request),
+        operation=request.operation,
         principal_kind=caller.kind if caller is not None else "unknown",
         principal=caller.name if caller is not None else "",
         access_key=(request.auth.access_key or "") if caller is not None else _claimed(request),
@@ -68,12 +87,14 @@ def entry_of(
         bucket=request.bucket or "",
         key=request.key or "",
         version_id=_version_id(request, response),
+        objects=objects,
+        arguments=details.get("arguments", {}),
         copy_source=headers.get(b"x-amz-copy-source", b"").decode("utf-8", "replace"),
         status=status,
-        error=error,
+        error=request.error_code,
         allowed=allowed,
         reason=reason,
-        policy=getattr(decision, "policy", "") or "",
+        policy=decision.policy if decision is not None else "",
         statement=statement.label if statement is not None else "",
         bytes_in=received,
         bytes_out=sent,
@@ -82,22 +103,29 @@ def entry_of(
     )
 
 
-def _category(operation: str) -> Category:
-    if operation.startswith(ADMIN_PREFIX):
+def _category(request: Request) -> Category:
+    if request.raw_path.startswith(_ADMIN_PATH):
         return ADMIN
-    return READ if operation.startswith(_READS) else WRITE
+    return READ if request.operation.startswith(_READS) else WRITE
 
 
-def _verdict(request: Request, status: int, refused: bool) -> tuple[bool | None, str]:
+def _settling(request: Request, refused: bool) -> Decision | None:
+    """Return the decision that the answer follows from; None when it was none of those."""
+    decision: Decision | None = request.decision
+    return decision if decision is not None and decision.allowed is not refused else None
+
+
+def _verdict(
+    request: Request, decision: Decision | None, status: int, refused: bool
+) -> tuple[bool | None, str]:
     """Return whether the request was allowed and why."""
-    caller, decision = request.caller, request.decision
-    if caller is None:
-        return (False, "not authenticated") if refused else (None, "")
-    if decision is not None and decision.allowed is not refused:
+    if decision is not None:
         return decision.allowed, decision.reason
+    if request.caller is None:
+        return (False, "not authenticated") if refused else (None, "")
     if refused:
-        return False, "nothing allows it"
-    if caller.kind == "root":
+        return False, "not refused by policies" if request.decision else "nothing allows it"
+    if request.caller.kind == "root":
         return True, "root"
     return (True, "") if status < 400 else (None, "")
 

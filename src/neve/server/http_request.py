@@ -57,7 +57,7 @@ class Request:
         "bucket",
         "key",
         "error_code",
-        "state",
+        "details",
     )
 
     body: "Body"
@@ -89,7 +89,7 @@ class Request:
         self.principal: Any = None
         self.bucket: Any = None
         self.key: Any = None
-        self.state: Any = None
+        self.details: Any = None
 
 
 def parse_head(head: bytes, limits: HttpLimits) -> Request:

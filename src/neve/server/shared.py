@@ -33,7 +33,8 @@ SUPERVISOR, STEWARD = 0, 1
 METRIC_CELLS = 4096
 SLOT_CELLS = 8
 _HEADER_CELLS = 8
-_TRACE = 3
+TRACED = 3
+"""The cell that is not 0 when somebody may be watching requests: then ask `still_traced`."""
 _FROZEN = 7
 
 TRACES_MAX, TRACE_BYTES = 512, 4096
@@ -111,21 +112,16 @@ class Shared:
                 oldest = since
         return oldest
 
-    @property
-    def traced(self) -> int:
-        """Not 0 when somebody may be watching requests: then ask `still_traced`."""
-        return self.cells[_TRACE]
-
     def trace_for(self, seconds: float) -> None:
         """Say that somebody watches, for so long; to be said again before that is over."""
-        self.cells[_TRACE] = time.monotonic_ns() // 1000 + int(seconds * 1e6)
+        self.cells[TRACED] = time.monotonic_ns() // 1000 + int(seconds * 1e6)
 
     def still_traced(self) -> bool:
         """Say whether somebody watches now."""
-        until = self.cells[_TRACE]
+        until = self.cells[TRACED]
         if until and until < time.monotonic_ns() // 1000:
             # Who begins to watch just now says so again soon.
-            self.cells[_TRACE] = until = 0
+            self.cells[TRACED] = until = 0
         return until != 0
 
     @property

@@ -109,7 +109,7 @@ _decode = msgspec.json.Decoder(_Seen).decode
 
 
 class Tracer:
-    """Writes down what one worker answers. Call `note` only while `shared.traced` says so."""
+    """Writes down what one worker answers. Call `note` only while the cell TRACED is not 0."""
 
     def __init__(self, shared: Shared, process: str) -> None:
         self._shared = shared

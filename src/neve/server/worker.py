@@ -29,7 +29,7 @@ from neve.server.logs import AccessLog
 from neve.server.metrics import Metrics
 from neve.server.node import ServerNode
 from neve.server.prometheus import process_name
-from neve.server.shared import DRAINING, READY, Shared
+from neve.server.shared import DRAINING, READY, TRACED, Shared
 from neve.server.sockets import Reservation, listen
 from neve.server.system import Handler, System
 from neve.server.trace import Tracer
@@ -53,6 +53,7 @@ class Worker:
     ) -> None:
         self.config = config
         self.shared = shared
+        self.cells = shared.cells
         self.reservation = reservation
         self.context = context
         self.metrics = Metrics(shared)
@@ -136,10 +137,8 @@ class Worker:
         if self.access is not None:
             self.access.write(request, status, received, sent, seconds)
         if self.auditor is not None:
-            entry = audit.entry_of(request, response, received, sent, seconds, self.process)
-            if entry is not None:
-                self.auditor.record(entry)
-        if self.shared.traced:
+            audit.record(self.auditor, request, response, received, sent, seconds, self.process)
+        if self.cells[TRACED]:
             self.tracer.note(request, response, received, sent, seconds)
 
     def _reload(self) -> None:

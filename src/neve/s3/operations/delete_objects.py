@@ -47,6 +47,9 @@ async def delete_objects(call: Call) -> Response:
         for index, result, deletion in zip(places, results, wanted, strict=True):
             absent = isinstance(result, NoSuchKey) and deletion.conditions.if_match is None
             refused[index] = None if absent or isinstance(result, Deleted) else result
+    call.request.details = lambda: {
+        "objects": [_detail(*pair) for pair in zip(objects, refused, strict=True)]
+    }
     inner = [
         _result(element, error, quiet) for element, error in zip(objects, refused, strict=True)
     ]
@@ -89,6 +92,20 @@ def _conditions(element: Element) -> Conditions:
     )
 
 
+def _detail(element: Element, error: Exception | None) -> dict[str, str]:
+    """Return what the audit log says of an object."""
+    found = element.find("Key")
+    return {
+        "key": found.text if found is not None else "",
+        "version_id": element.value("VersionId") or "",
+        "error": "" if error is None else _answer(error).code,
+    }
+
+
+def _answer(error: Exception) -> S3Error:
+    return error if isinstance(error, S3Error) else from_domain(error)  # type: ignore[arg-type]
+
+
 def _result(element: Element, error: Exception | None, quiet: bool) -> str:
     found = element.find("Key")
     key = escape(found.text if found is not None else "")
@@ -98,7 +115,7 @@ def _result(element: Element, error: Exception | None, quiet: bool) -> str:
         name += f"<VersionId>{escape(version)}</VersionId>"
     if error is None:
         return "" if quiet else f"<Deleted>{name}</Deleted>"
-    answer = error if isinstance(error, S3Error) else from_domain(error)  # type: ignore[arg-type]
+    answer = _answer(error)
     return (
         f"<Error>{name}<Code>{answer.code}</Code>"
         f"<Message>{escape(answer.message)}</Message></Error>"

@@ -51,7 +51,7 @@ came with one | clients then verify their reads |
 """
 
 
-_OWN = {"PutBucketQuota": "root"}
+_OWN = dict.fromkeys(("PutBucketQuota", "GetStoreQuota", "PutStoreQuota", "GetStoreUsage"), "root")
 """Who may do what no policy speaks of, when it is not the owner of the bucket."""
 
 

@@ -4,16 +4,25 @@ Every writer writes objects of one size, and the quota holds a few of them exact
 writers race, that many succeed, and the rest are told that the quota is used.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
+from msgspec import UNSET
 from tests.model.test_concurrency import together
 from tests.model.wire import Answer, Wire, wires
-from tests.model.world import MIB, md5
+from tests.model.world import MIB
 
-from neve.testing.engine import pattern
+from neve.engine.counting import check_counters
+from neve.engine.quota import UserQuota
+from neve.engine.store import open_engine, prepare
+from neve.engine.write import SmallWriter
+from neve.errors import QuotaExceeded
+from neve.testing.engine import LocalShared, Store, md5, pattern
 from neve.testing.live import LiveServer
 
 WRITERS = 8
@@ -92,7 +101,7 @@ PATHS: dict[str, tuple[Write, int]] = {
 }
 
 
-def ask_quota(wire: Wire, bucket: str, **limits: int) -> None:
+def ask_quota(wire: Wire, bucket: str, **limits: Any) -> None:
     body = json.dumps(limits).encode()
     assert wire.ask("PUT", bucket, query="neve-quota=", body=body).status == 204
 
@@ -102,21 +111,22 @@ def usage(wire: Wire, bucket: str) -> tuple[int, int]:
     return found["objects"], found["bytes"]
 
 
+@pytest.mark.parametrize("holder", ["bucket", "prefix"])
 @pytest.mark.parametrize("unit", ["bytes", "objects"])
 @pytest.mark.parametrize("path", PATHS)
-def test_exactly_what_fits_gets_in(lines: list[Wire], path: str, unit: str) -> None:
+def test_exactly_what_fits_gets_in(lines: list[Wire], path: str, unit: str, holder: str) -> None:
     write, size = PATHS[path]
-    bucket = f"quota-{path}-{unit}"
+    bucket = f"quota-{path}-{unit}-{holder}"
     lines[0].ask("PUT", bucket)
     lines[0].ask("PUT", "quota-source")
     lines[0].ask("PUT", "quota-source", str(size), body=pattern(size))
     if path == "form":
         allow_all(lines[0], bucket)
-    limit = FIT * size if unit == "bytes" else FIT
-    ask_quota(lines[0], bucket, **{unit: limit})
+    limits = {unit: FIT * size if unit == "bytes" else FIT}
+    ask_quota(lines[0], bucket, **limits if holder == "bucket" else {"prefixes": {"p/": limits}})
 
     def work(number: int, wire: Wire) -> list[Answer]:
-        return [write(wire, bucket, f"{number}-{turn}", size) for turn in range(TRIES)]
+        return [write(wire, bucket, f"p/{number}-{turn}", size) for turn in range(TRIES)]
 
     answers = [answer for each in together(lines, work) for answer in each]
     good = [answer for answer in answers if answer.status in (200, 204)]
@@ -161,3 +171,65 @@ def test_a_quota_lowered_on_one_worker_holds_at_once_on_the_other(lines: list[Wi
         ask_quota(setter, bucket, objects=turn)
         assert put(writer, bucket, f"b{turn}", 10).outcome == EXCEEDED
         assert md5(writer.ask("GET", bucket, f"a{turn}").body) == md5(pattern(10))
+
+
+def test_a_user_is_held_by_two_processes_together(tmp_path: Path) -> None:
+    """Two engines on one folder, as two workers have; versions, several buckets, every way."""
+    prepare(str(tmp_path))
+    shared = LocalShared()
+    stores = [Store(open_engine(str(tmp_path), shared), shared) for _ in range(2)]
+    for store in stores:
+        store.engine.part_bytes_min = 1
+    size, fit = 2000, 21
+
+    async def write(number: int, turn: int) -> None:
+        store, name = stores[number % 2], ("hers", "mine")[(number + turn) // 2 % 2]
+        engine, key = store.engine, f"k{turn % 3}-{number}"
+        bucket, owner = engine.bucket(name), "" if name == "hers" else "her"
+        if turn % 3 == 0:
+            upload = await engine.create_upload(bucket, key, "her", b"", None)
+            part = await store.put_part(bucket, key, upload, 1, pattern(size))
+            await engine.complete_upload(bucket, key, upload, [part])
+        elif turn % 3 == 1:
+            source = engine.head(engine.bucket("source"), ("small", "large")[number // 2 % 2])
+            about = {"meta": b"", "checksum": None, "owner": owner}
+            await engine.copy_object(source, bucket, key, **about)
+        else:
+            writer = SmallWriter(pattern(size))
+            about = {"etag": md5(pattern(size)), "meta": b"", "checksum": None, "owner": owner}
+            await engine.put_object(bucket, key, writer, **about)
+
+    async def work(number: int) -> list[str]:
+        outcomes = []
+        for turn in range(9):
+            try:
+                await write(number, turn)
+                outcomes.append("in")
+            except QuotaExceeded as error:
+                outcomes.append(error.fields["Quota"])
+        return outcomes
+
+    async def whole() -> None:
+        first, second = (store.engine for store in stores)
+        for store in stores:
+            store.engine.start()
+        for name, owner in (("hers", "her"), ("mine", "me"), ("source", "me")):
+            await first.create_bucket(name, owner, "r")
+        await first.set_bucket_option("hers", "versioning", "Enabled")
+        source = first.bucket("source")
+        await stores[0].put(source, "small", pattern(size))
+        await stores[0].put_multipart(source, "large", [pattern(size - 1), b"1"])
+        limits = UserQuota(bytes=fit * size, objects=fit + 5)
+        await second.quotas.set_store({"her": limits}, default=UNSET)
+        outcomes = [o for each in await asyncio.gather(*map(work, range(WRITERS))) for o in each]
+        assert set(outcomes) == {"in", "user"}
+        used = first.quotas.user("her").used
+        assert used == second.quotas.user("her").used
+        # Overwrites in the bucket without versions add nothing: only what is there counts.
+        assert used == (fit, fit * size)
+        reader = first.catalog.reader()
+        assert [w for tree in reader.trees() for w in check_counters(reader, tree)] == []
+        for store in stores:
+            await store.engine.close()
+
+    asyncio.run(whole())

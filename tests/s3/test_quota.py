@@ -7,6 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.s3.conftest import Store, allow
 
+from neve.iam.principals import ANONYMOUS, root_principal, user_canonical_id
+
 EXCEEDED = (400, "XMinioAdminBucketQuotaExceeded")
 
 
@@ -30,12 +32,11 @@ def test_a_quota_is_put_read_and_removed(store: Store, s3: Any) -> None:
 
 def test_usage_shows_the_share_of_the_quota(store: Store, s3: Any) -> None:
     s3.put_object(Bucket="data", Key="k", Body=b"12345")
-    assert usage(store) == {"bucket": "data", "objects": 1, "bytes": 5}
+    owners = {root_principal("").canonical_id: {"objects": 1, "bytes": 5}}
+    plain = {"bucket": "data", "objects": 1, "bytes": 5, "owners": owners, "prefixes": {}}
+    assert usage(store) == plain
     put_quota(store, bytes=9, objects=100, soft=60)
-    assert usage(store) == {
-        "bucket": "data",
-        "objects": 1,
-        "bytes": 5,
+    assert usage(store) == plain | {
         "quota": {"bytes": 9, "objects": 100, "soft": 60},
         "percent": 55,
         "warning": False,
@@ -124,6 +125,9 @@ def test_a_body_that_cannot_fit_is_refused_before_it_is_sent(store: Store, s3: A
         b'{"byte": 1}',
         b'{"soft": 0}',
         b'{"soft": 101}',
+        b'{"prefixes": {"": {}}}',
+        b'{"prefixes": {"a": {"prefixes": {}}}}',
+        b'{"prefixes": {%s}}' % b",".join(b'"%d": {}' % number for number in range(101)),
         b'{"objects": 1152921504606846977}',
     ],
 )
@@ -140,3 +144,83 @@ def test_only_root_sets_quotas_and_nobody_else_sees_them(store: Store, s3: Any) 
         assert answer.status == 403, (method, resource)
         assert store.signed(method, f"/data?neve-{resource}", b"{}").status in (200, 204)
         assert store.signed(method, f"/absent?neve-{resource}", b"{}").status == 404
+
+
+def store_quota(store: Store, **document: Any) -> int:
+    return store.signed("PUT", "/?neve-quota", json.dumps(document).encode()).status
+
+
+def test_quotas_of_users_and_the_default_change_one_by_one(store: Store, s3: Any) -> None:
+    def shown() -> Any:
+        return json.loads(store.signed("GET", "/?neve-quota").body)
+
+    assert shown() == {"users": {}, "default": None}
+    assert store_quota(store, users={"ada": {"bytes": 9}, "bob": {"objects": 1}}) == 204
+    assert store_quota(store, default={"bytes": 5, "soft": 50}) == 204
+    assert store_quota(store, users={"bob": None}) == 204
+    assert shown() == {"users": {"ada": {"bytes": 9}}, "default": {"bytes": 5, "soft": 50}}
+    s3.create_bucket(Bucket="new")
+    limits = {"bytes": 5, "soft": 50}
+    assert json.loads(store.signed("GET", "/new?neve-quota").body) == limits
+    assert store_quota(store, default=None) == 204
+    assert shown()["default"] is None
+    for document in ({"users": {"": {}}}, {"other": 1}, {"users": {"a": {"bytes": -1}}}, []):
+        answer = store.signed("PUT", "/?neve-quota", json.dumps(document).encode())
+        assert (answer.status, b"InvalidArgument" in answer.body) == (400, True)
+
+
+def test_usage_by_prefix_and_owner(store: Store, s3: Any) -> None:
+    allow(s3, "s3:PutObject")
+    s3.put_object(Bucket="data", Key="a/1", Body=b"12345")
+    assert store.send("PUT", "/data/a/2", {}, b"123").status == 200
+    assert put_quota(store, prefixes={"a/": {"bytes": 10, "soft": 80}, "b/": {}}) == 204
+    found = usage(store)
+    root, nobody = root_principal("").canonical_id, ANONYMOUS.canonical_id
+    assert found == {
+        "bucket": "data",
+        "objects": 2,
+        "bytes": 8,
+        "owners": {root: {"objects": 1, "bytes": 5}, nobody: {"objects": 1, "bytes": 3}},
+        "prefixes": {
+            "a/": {
+                "objects": 2,
+                "bytes": 8,
+                "quota": {"bytes": 10, "soft": 80},
+                "percent": 80,
+                "warning": True,
+            },
+            "b/": {"objects": 0, "bytes": 0},
+        },
+    }
+    assert store_quota(store, users={"ada": {"bytes": 9}}) == 204
+    everything = json.loads(store.signed("GET", "/?neve-usage").body)
+    assert everything["buckets"] == {"data": {"objects": 2, "bytes": 8}}
+    assert everything["owners"] == {
+        root: {"objects": 1, "bytes": 5},
+        nobody: {"objects": 1, "bytes": 3},
+        user_canonical_id("ada"): {
+            "objects": 0,
+            "bytes": 0,
+            "quota": {"bytes": 9},
+            "percent": 0,
+            "warning": False,
+            "name": "ada",
+        },
+    }
+
+
+def test_a_prefix_over_its_quota_is_named(store: Store, s3: Any) -> None:
+    put_quota(store, prefixes={"a/": {"objects": 1}})
+    s3.put_object(Bucket="data", Key="a/1", Body=b"")
+    s3.put_object(Bucket="data", Key="b/1", Body=b"")
+    with pytest.raises(ClientError) as caught:
+        s3.put_object(Bucket="data", Key="a/2", Body=b"")
+    assert caught.value.response["Error"]["Message"] == (
+        "Prefix quota exceeded: a/ of bucket data may hold 1 objects, 1 are used, and this write"
+        " would add 1."
+    )
+
+
+def test_what_the_store_is_told_is_roots_matter(store: Store, s3: Any) -> None:
+    for method, resource in (("GET", "quota"), ("PUT", "quota"), ("GET", "usage")):
+        assert store.send(method, f"/?neve-{resource}", {}, b"").status == 403

@@ -12,9 +12,12 @@ NEVE_ONLY = {
     "GetBucketOptions",
     "GetBucketQuota",
     "GetBucketUsage",
+    "GetStoreQuota",
+    "GetStoreUsage",
     "PostObject",
     "PutBucketOptions",
     "PutBucketQuota",
+    "PutStoreQuota",
 }
 
 

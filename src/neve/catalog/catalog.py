@@ -138,6 +138,17 @@ class GarbageRow(NamedTuple):
     at_us: int
 
 
+class PrefixRow(NamedTuple):
+    """The counter of a prefix."""
+
+    tree: int
+    prefix: str
+    upto: str | None
+    """Of the keys under the prefix, those below this are counted so far; None: all are."""
+    objects: int
+    bytes: int
+
+
 class Reader(Protocol):
     """Reads of committed state; each call sees the newest commit. For one thread only."""
 
@@ -216,6 +227,20 @@ class Reader(Protocol):
     def version_usage(self, tree: int) -> tuple[int, int]:
         """(noncurrent versions, delete markers) of a tree."""
 
+    def owned(self, owner: str) -> tuple[int, int]:
+        """(objects and noncurrent versions, bytes) of a principal: what it wrote into buckets of
+        others, and in its own buckets what no other wrote."""
+
+    def owners(self, tree: int) -> list[tuple[str, int, int]]:
+        """(owner, objects and noncurrent versions, bytes) of everybody who has something in a tree,
+        but the owner of its bucket; by owner."""
+
+    def prefixes(self, tree: int) -> list[PrefixRow]:
+        """Counters of prefixes, in order."""
+
+    def uncounted_trees(self) -> list[int]:
+        """Trees with a prefix of which not all keys are counted, in order."""
+
     def segments(self) -> list[SegmentRow]: ...
     def redo(self) -> list[tuple[int, int, int, bytes]]:
         """(id, segment, offset, data) in id order: appends whose segment may not be synced yet."""
@@ -245,7 +270,7 @@ class Transaction(Reader, Protocol):
         (a rebuild puts back what was)."""
 
     def delete_tree(self, tree: int) -> None:
-        """Forget the tree's usage row; its objects and versions must be gone already."""
+        """Forget the tree's counters; its objects and versions must be gone already."""
 
     def put_object(self, row: ObjectRow) -> None:
         """Insert or replace by (tree, key)."""
@@ -273,6 +298,13 @@ class Transaction(Reader, Protocol):
     ) -> None:
         """Add (maybe negative) to the tree's counters."""
 
+    def add_owned(self, tree: int, owner: str, objects: int, size: int) -> None:
+        """Add (maybe negative) to what the principal has in the tree."""
+
+    def put_prefix(self, row: PrefixRow) -> None:
+        """Insert or replace by (tree, prefix)."""
+
+    def delete_prefix(self, tree: int, prefix: str) -> None: ...
     def put_segment(self, row: SegmentRow) -> None: ...
     def create_segment(self, created_us: int) -> int:
         """A new unsealed, empty segment (seq_min EMPTY_SEQ_MIN); ids are never used twice."""

@@ -27,13 +27,14 @@ from neve.catalog.catalog import (
     UploadRow,
     VersionRow,
 )
+from neve.catalog.memory_usage import UsageReads, UsageWrites
 from neve.errors import DomainError, StoreReadOnly, StoreRefused
 
 T = TypeVar("T")
 
 _TABLES = (
     "bucket", "tree", "object", "version", "manifest", "upload", "part", "segment", "redo",
-    "garbage", "reference", "setting", "last_id",
+    "garbage", "reference", "setting", "owner_usage", "prefix_usage", "last_id",
 )  # fmt: skip
 
 _ABSENT = object()
@@ -80,7 +81,7 @@ class _Tables:
         return last
 
 
-class MemoryReader:
+class MemoryReader(UsageReads):
     """Reads under the lock: what a group does shows at its end."""
 
     def __init__(self, tables: _Tables) -> None:
@@ -265,7 +266,7 @@ class MemoryReader:
         return [row for row in self._sorted("setting") if row[0].startswith(prefix)]
 
 
-class MemoryTransaction(MemoryReader):
+class MemoryTransaction(MemoryReader, UsageWrites):
     """Writes at once, and notes how to undo it."""
 
     def _set(self, table: str, key: Any, row: Any = _ABSENT) -> None:
@@ -291,6 +292,7 @@ class MemoryTransaction(MemoryReader):
         assert not self._tables.keys.get(tree), "the tree still holds objects"
         assert not self._versions(tree), "the tree still holds versions"
         self._set("tree", tree)
+        self.delete_usage(tree)
 
     def put_object(self, row: ObjectRow) -> None:
         self._set("object", (row.tree, row.key), row)

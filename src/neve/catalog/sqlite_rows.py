@@ -27,6 +27,7 @@ from neve.catalog.catalog import (
     UploadRow,
     VersionRow,
 )
+from neve.catalog.sqlite_usage import UsageReads, UsageWrites
 from neve.errors import StoreFault, StoreFull
 from neve.names import prefix_end
 
@@ -106,7 +107,7 @@ def unknown_state() -> None:
     """The state of a reader that cannot tell whether anything was committed."""
 
 
-class SqliteReader:
+class SqliteReader(UsageReads):
     """Committed state, read over a connection of its own."""
 
     __slots__ = ("__weakref__", "_connection", "_run", "state")
@@ -336,7 +337,7 @@ class SqliteReader:
         )
 
 
-class SqliteTransaction(SqliteReader):
+class SqliteTransaction(SqliteReader, UsageWrites):
     """The rows as seen and changed inside the open transaction of the writer's connection."""
 
     __slots__ = ()
@@ -359,6 +360,7 @@ class SqliteTransaction(SqliteReader):
 
     def delete_tree(self, tree: int) -> None:
         self._run("DELETE FROM tree WHERE id = ?", (tree,))
+        self.delete_usage(tree)
 
     def put_object(self, row: ObjectRow) -> None:
         self._run("REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from neve.blobs.blobs import Record, unpack_blob
 from neve.catalog.catalog import BucketRow, Transaction
 from neve.clock import now_us
-from neve.engine import records
+from neve.engine import quota, records
 from neve.engine.commit import Batch, Command, release_shared
 from neve.engine.manifests import decode_pieces
 from neve.errors import (
@@ -34,8 +34,9 @@ class CreateBucket(Command):
             if there.owner == self.owner:
                 raise BucketAlreadyOwnedByYou(BucketName=self.name)
             raise BucketAlreadyExists(BucketName=self.name)
+        options = quota.with_default(self.options, txn.setting(quota.DEFAULT))
         tree = txn.create_tree()
-        row = BucketRow(self.name, tree, self.owner, batch.now, self.region, None, self.options)
+        row = BucketRow(self.name, tree, self.owner, batch.now, self.region, None, options)
         txn.put_bucket(row)
         batch.change_bucket(txn, self.name, row)
         return row
@@ -83,6 +84,7 @@ class DeleteBucket(Command):
         txn.delete_bucket(self.name)
         txn.delete_tree(there.tree)
         batch.change_bucket(txn, self.name, None)
+        batch.forget(there.tree)
 
 
 class TellBucket(Command):

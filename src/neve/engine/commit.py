@@ -21,7 +21,7 @@ from neve.blobs.blobs import SEGMENT, BlobStore, Record, unpack_blob
 from neve.catalog.catalog import BucketRow, Catalog, ObjectRow, Transaction
 from neve.clock import now_us
 from neve.engine import records
-from neve.engine.guard import Guard, guard_of
+from neve.engine.guard import NO_USERS, Guard, UserBook, guard_of
 from neve.engine.room import Room
 from neve.errors import DomainError, NoSuchBucket, StoreFault, StoreFull, StoreReadOnly
 
@@ -85,8 +85,9 @@ class Nothing(Command):
 class Batch:
     """What a group of commands shares: where records went and the sums of their deltas."""
 
-    def __init__(self, store: BlobStore) -> None:
+    def __init__(self, store: BlobStore, users: UserBook | None = None) -> None:
         self.store = store
+        self.users = users
         self.now = now_us()
         self.append: Any = None
         self.raw: bytearray | None = None
@@ -96,6 +97,8 @@ class Batch:
         self.usage: dict[int, list[int]] = {}
         self.guard: Guard | None = None
         """Keeps the quotas that the group touches; None while it touches none."""
+        self.owned: dict[tuple[int, str], list[int]] = {}
+        """(tree, owner) → objects and bytes come to others than the bucket's owner."""
         self.warnings: list[str] = []
         self.live: dict[int, int] = {}
         self.seq_min: int | None = None
@@ -108,8 +111,8 @@ class Batch:
             row = self.buckets[name]
         else:
             row = self.buckets[name] = txn.bucket(name)
-            if row is not None and row.options:
-                self.guard = guard_of(self.guard, self.usage, txn, row)
+            if row is not None:
+                self._watch(txn, row)
         if row is None or row.tree != tree:
             raise NoSuchBucket(BucketName=name)
         return row
@@ -119,7 +122,20 @@ class Batch:
         self.buckets[name] = row
         self.buckets_changed = True
         if row is not None:
-            self.guard = guard_of(self.guard, self.usage, txn, row)
+            self._watch(txn, row)
+
+    def _watch(self, txn: Transaction, row: BucketRow) -> None:
+        users = self.users.now(txn) if self.users is not None else NO_USERS
+        if users or row.options or self.guard is not None:
+            self.guard = guard_of(self.guard, self.usage, users, txn, row)
+
+    def forget(self, tree: int) -> None:
+        """The tree is gone: what the group had counted of it is for nobody."""
+        self.usage.pop(tree, None)
+        for place in [place for place in self.owned if place[0] == tree]:
+            del self.owned[place]
+        if self.guard is not None:
+            self.guard.forget(tree)
 
     def data_offset(self, command: Command) -> tuple[int, int]:
         """(segment, offset) of the data of the command's first record."""
@@ -168,16 +184,35 @@ class Batch:
         objects = (new is not None) - (old is not None)
         size = (new.size if new else 0) - (old.size if old else 0)
         self.count(row.tree, objects, size)
+        if self.guard is not None or row.owner or (old is not None and old.owner):
+            if old is not None:
+                self.moved(old, -1)
+            if new is not None:
+                self.moved(new, 1)
         if old is not None:
             self.release(txn, old.blob)
+
+    def moved(self, row: ObjectRow, sign: int) -> None:
+        """Count for owner and prefix that an object or noncurrent version came (1) or went (-1)."""
+        if row.owner:
+            sums = self.owned.setdefault((row.tree, row.owner), [0, 0])
+            sums[0] += sign
+            sums[1] += sign * row.size
+        if self.guard is not None:
+            self.guard.moved(row, sign)
 
     def finish(self, txn: Transaction) -> None:
         """The last command of every group: write the sums."""
         if self.guard is not None:
-            self.warnings = self.guard.crossings()
+            self.warnings = self.guard.finish(txn)
         for tree, sums in self.usage.items():
             if any(sums):
                 txn.add_usage(tree, *sums)
+        for (tree, owner), (objects, size) in self.owned.items():
+            if objects or size:
+                txn.add_owned(tree, owner, objects, size)
+        if self.settings_changed and self.users is not None:
+            self.users.tell()
         if self.append is not None:
             live = self.live.pop(self.append.segment, 0)
             txn.add_segment(self.append.segment, self.append.length, live, self.seq_min)
@@ -222,6 +257,7 @@ class Committer:
         durable: bool,
         on_buckets_changed: Callable[[], None],
         on_settings_changed: Callable[[], None],
+        settings_generation: Callable[[], int],
         on_fatal: Callable[[BaseException], None],
     ) -> None:
         self._catalog = catalog
@@ -230,6 +266,7 @@ class Committer:
         self._durable = durable
         self._on_buckets_changed = on_buckets_changed
         self._on_settings_changed = on_settings_changed
+        self._users = UserBook(settings_generation, on_settings_changed)
         self._on_fatal = on_fatal
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pending: list[Command] = []
@@ -327,7 +364,7 @@ class Committer:
 
         Raises: StoreFault for all of them together.
         """
-        batch = Batch(self._store)
+        batch = Batch(self._store, self._users)
         failed = self._append(commands, batch)
         going = [command for command in commands if command not in failed] if failed else commands
         run: list[Callable[[Transaction], Any]] = [command.run for command in going]

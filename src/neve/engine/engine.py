@@ -30,6 +30,7 @@ from neve.engine.commit import Command, Committer, Nothing
 from neve.engine.conditions import NO_CONDITIONS, Conditions
 from neve.engine.copy import CopyShared
 from neve.engine.delete import Deleted, DeleteObject, DeleteObjects, Deletion
+from neve.engine.guard import UserBook
 from neve.engine.list import Page, VersionPage, list_page, version_page
 from neve.engine.manifests import Part, Piece, encode_pieces
 from neve.engine.quotas import Quotas
@@ -169,7 +170,8 @@ class Engine:
         self._slots = Slots(LARGE_WRITERS_MAX)
         self._buckets: dict[str, Bucket] = {}
         self._generation = -1
-        self.quotas = Quotas(self)
+        users = UserBook(shared.settings_generation, shared.bump_settings_generation)
+        self.quotas = Quotas(self, users)
         self.settings_generation = shared.settings_generation
         """A number that changes after every change of a setting, on every process at once."""
         self.committer = Committer(
@@ -179,6 +181,7 @@ class Engine:
             durable=durable,
             on_buckets_changed=shared.bump_bucket_generation,
             on_settings_changed=shared.bump_settings_generation,
+            settings_generation=shared.settings_generation,
             on_fatal=on_fatal,
         )
 
@@ -238,10 +241,12 @@ class Engine:
 
     async def set_bucket_policy(self, name: str, document: bytes | None) -> None:
         """Put or (None) remove the policy, which was parsed before. Raises: NoSuchBucket."""
-        await self._change_bucket(name, lambda row: row._replace(policy=document))
+        change = buckets.ChangeBucket(name, lambda row: row._replace(policy=document))
+        await self.change_bucket(change)
 
     async def set_bucket_option(self, name: str, option: str, value: Any) -> None:
         """Set a switch of the bucket; None removes it. Raises: NoSuchBucket."""
+        assert option != quota.OPTION, "counters go with it: see quotas.set_bucket"
 
         def change(row: BucketRow) -> BucketRow:
             options = msgspec.msgpack.decode(row.options) if row.options else {}
@@ -250,11 +255,13 @@ class Engine:
             packed = msgspec.msgpack.encode(options) if options else b""
             return row._replace(options=packed)
 
-        await self._change_bucket(name, change)
+        await self.change_bucket(buckets.ChangeBucket(name, change))
 
-    async def _change_bucket(self, name: str, change: Callable[[BucketRow], BucketRow]) -> None:
-        row = await self._write(buckets.ChangeBucket(name, change))
+    async def change_bucket(self, command: Command) -> BucketRow:
+        """Run a `ChangeBucket`, and tell the bucket for a rebuild. Raises: NoSuchBucket."""
+        row: BucketRow = await self._write(command)
         await self.committer.submit(buckets.TellBucket(row))
+        return row
 
     def usage(self, bucket: Bucket) -> tuple[int, int]:
         """(current objects, bytes of all versions), exact."""
@@ -524,7 +531,7 @@ class Engine:
         self, bucket: Bucket, key: str, owner: str, meta: bytes, checksum: str | None
     ) -> str:
         """Open an upload and return its id. Raises: QuotaExceeded when no byte would fit."""
-        self.quotas.check_write(bucket, key, 1)
+        self.quotas.check_write(bucket, key, 1, owner)
         row = UploadRow(new_id(), bucket.tree, key, now_us(), owner, meta, checksum)
         await self._write(CreateUpload(bucket.name, row))
         return row.id

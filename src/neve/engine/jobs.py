@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from neve.clock import now_us
+from neve.engine.counting import count_on
 from neve.engine.engine import Engine
 from neve.engine.reclaim import GRACE_S, Reclaimer
 from neve.engine.scrub import Scrubber
@@ -64,6 +65,7 @@ class Jobs:
             Job("compact", 10.0, reclaimer.compact),
             Job("sweep-files", 30.0, reclaimer.sweep_files),
             Job("abort-uploads", 3600.0, self._abort_uploads),
+            Job("count-prefixes", 30.0, self._count_prefixes),
             Job("scrub", 1.0, self._scrub),
         ]
 
@@ -79,6 +81,9 @@ class Jobs:
 
     def _abort_uploads(self) -> int:
         return self.reclaimer.abort_uploads(self._upload_days * 86_400)
+
+    def _count_prefixes(self) -> int:
+        return count_on(self.engine.catalog, self.engine.store)
 
     def _scrub(self) -> bool:
         """A slice of the walk, then a rest; between walks nothing."""

@@ -55,7 +55,7 @@ class Publication(Command):
             self.place = place_for(txn, self.tree, self.key, self.version, current)
             gone, least = self.place.gone, self.place.seq
         if batch.guard is not None:
-            batch.guard.admit(self.tree, gone, size)
+            batch.guard.admit(txn, self.tree, self.key, self.owner, gone, size)
         if least <= seq:
             return seq
         batch.amend(self, 0, self.records[0].kind, least)

@@ -15,12 +15,19 @@ from neve.errors import QuotaExceeded
 
 OPTION = "quota"
 """The bucket option that holds a BucketQuota."""
+DEFAULT = "quota/bucket"
+"""The setting that holds the Quota of new buckets."""
+USERS = "quota/user/"
+"""Begin of the settings that hold a UserQuota; the canonical id of the user follows."""
+PREFIXES_MAX = 100
+"""Prefixes of a bucket that are counted: every write compares its key with each."""
 _KIND = {"bucket": "Bucket", "prefix": "Prefix", "user": "User"}
 
 log = logging.getLogger("neve.quota")
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**60)]
 Percent = Annotated[int, msgspec.Meta(ge=1, le=100)]
+Prefix = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 
 
 class Quota(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -32,7 +39,16 @@ class Quota(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
 
 class BucketQuota(Quota, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Limits of a bucket."""
+    """Limits of a bucket, and of prefixes of it; a prefix without limits is only counted."""
+
+    prefixes: Annotated[dict[Prefix, Quota], msgspec.Meta(max_length=PREFIXES_MAX)] = {}
+
+
+class UserQuota(Quota, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Limits of a user, over everything that is its own in all buckets."""
+
+    name: str = ""
+    """How messages call the user."""
 
 
 class Used(NamedTuple):
@@ -93,6 +109,34 @@ def of_options(options: dict[str, Any]) -> BucketQuota | None:
 def of_packed(options: bytes) -> BucketQuota | None:
     """The same of options as they stand in a bucket's row."""
     return of_options(msgspec.msgpack.decode(options)) if options else None
+
+
+def with_quota(options: bytes, limits: BucketQuota | None) -> bytes:
+    """Packed options of a bucket with this quota in the place of the old one; None: without."""
+    fields: dict[str, Any] = msgspec.msgpack.decode(options) if options else {}
+    fields.pop(OPTION, None)
+    if limits is not None and plain(limits):
+        fields[OPTION] = plain(limits)
+    return msgspec.msgpack.encode(fields) if fields else b""
+
+
+def with_default(options: bytes, default: bytes | None) -> bytes:
+    """Packed options of a new bucket, with the default quota unless they bring one."""
+    if default is None:
+        return options
+    fields: dict[str, Any] = msgspec.msgpack.decode(options) if options else {}
+    return msgspec.msgpack.encode({OPTION: msgspec.msgpack.decode(default)} | fields)
+
+
+def pack(limits: Quota) -> bytes:
+    """A quota as a setting holds it."""
+    return msgspec.msgpack.encode(limits)
+
+
+def users_in(settings: list[tuple[str, bytes]]) -> dict[str, UserQuota]:
+    """Canonical id → quota, of the settings under USERS."""
+    decode = msgspec.msgpack.Decoder(UserQuota).decode
+    return {name.removeprefix(USERS): decode(value) for name, value in settings}
 
 
 def plain(limits: Quota) -> dict[str, Any]:

@@ -19,14 +19,16 @@ from neve.catalog.catalog import (
     BucketRow,
     Catalog,
     ObjectRow,
+    PrefixRow,
     SegmentRow,
     Transaction,
     VersionRow,
 )
 from neve.clock import now_us
-from neve.engine import records
+from neve.engine import quota, records
 from neve.engine.backup import Progress, silent
 from neve.engine.commit import RECORD_BYTES
+from neve.engine.counting import count_on
 from neve.engine.manifests import blobs_of, decode_manifest
 from neve.engine.recover import EPOCH, SWEEP_BEFORE
 from neve.engine.scrub import count_tree, count_versions
@@ -72,6 +74,8 @@ class Rebuilder:
         self._seq_min: dict[int, int] = {}
         self._sizes: dict[int, int] = {}
         self._damaged: list[tuple[int, str, str]] = []
+        self._owned: dict[tuple[int, str], list[int]] = {}
+        """(tree, owner) → objects and noncurrent versions, bytes."""
 
     def run(self) -> Rebuilt:
         """Scan all segments twice: first deletions and buckets, then objects."""
@@ -209,9 +213,12 @@ class Rebuilder:
         def put_usage(txn: Transaction) -> None:
             for counted in usage:
                 txn.add_usage(*counted)
+            for (tree, owner), sums in self._owned.items():
+                txn.add_owned(tree, owner, *sums)
 
         self._change(put_usage)
         self._change(lambda txn: self._put_rest(txn, segment_live, owners, used_manifests))
+        count_on(self._catalog, self._store)
         self._catalog.sync()
         names = {row.tree: row.name for row in self._catalog.reader().buckets()}
         damaged = [f"{names.get(tree, tree)}/{key}: {why}" for tree, key, why in self._damaged]
@@ -231,6 +238,9 @@ class Rebuilder:
             for row in rows:
                 txn.create_tree(row.tree)
                 txn.put_bucket(row)
+                limits = quota.of_packed(row.options)
+                for prefix in limits.prefixes if limits is not None else ():
+                    txn.put_prefix(PrefixRow(row.tree, prefix, prefix, 0, 0))
 
         self._change(put)
         return sorted(row.tree for row in rows)
@@ -247,6 +257,10 @@ class Rebuilder:
         total = 0
         for row in walk(reader, tree, GROUP):
             total += row.size
+            if row.owner and row.etag:
+                sums = self._owned.setdefault((tree, row.owner), [0, 0])
+                sums[0] += 1
+                sums[1] += row.size
             if not row.blob:
                 continue
             blob = unpack_blob(row.blob)

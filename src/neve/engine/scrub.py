@@ -14,6 +14,7 @@ import msgspec
 from neve.blobs.blobs import MANIFEST, BlobStore, unpack_blob
 from neve.catalog.catalog import Catalog, ObjectRow, Reader, Transaction, VersionRow
 from neve.clock import now_us
+from neve.engine.counting import check_counters
 from neve.engine.manifests import decode_manifest
 from neve.engine.reclaim import change
 from neve.engine.versions import find_version
@@ -148,19 +149,19 @@ class Scrubber:
 
     def check_usage(self) -> list[Finding]:
         """Count every tree and compare with its counters, inside one transaction each."""
-        return [found for tree in self._reader.trees() if (found := self._count(tree))]
+        return [found for tree in self._reader.trees() for found in self._count(tree)]
 
-    def _count(self, tree: int) -> Finding | None:
-        def count(txn: Transaction) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    def _count(self, tree: int) -> list[Finding]:
+        def count(txn: Transaction) -> list[str]:
             counted = (*count_tree(txn, tree), *count_versions(txn, tree))
-            return counted, (*txn.usage(tree), *txn.version_usage(tree))
+            noted = (*txn.usage(tree), *txn.version_usage(tree))
+            words = "counted {} objects, {} bytes, {} versions, {} markers; noted {}, {}, {}, {}"
+            wrong = [] if counted == noted else [words.format(*counted, *noted)]
+            return wrong + list(check_counters(txn, tree))
 
-        counted, noted = change(self._catalog, count)
-        if counted == noted:
-            return None
-        words = "counted {} objects, {} bytes, {} versions, {} markers; noted {}, {}, {}, {}"
-        detail = words.format(*counted, *noted)
-        return Finding(tree, "", "usage", detail, now_us())
+        return [
+            Finding(tree, "", "usage", detail, now_us()) for detail in change(self._catalog, count)
+        ]
 
 
 def count_tree(reader: Reader, tree: int) -> tuple[int, int]:

@@ -156,6 +156,7 @@ def put_newest(txn: Transaction, batch: Batch, place: Place, row: ObjectRow) -> 
     if row.etag:
         txn.put_object(row)
         batch.count(row.tree, 1, row.size)
+        batch.moved(row, 1)
     else:
         txn.put_version(VersionRow(row.seq, row))
         batch.count(row.tree, 0, 0, 0, 1)
@@ -171,6 +172,8 @@ def take_out(txn: Transaction, batch: Batch, found: VersionRow) -> None:
     else:
         txn.delete_object(row.tree, row.key)
         batch.count(row.tree, -1, -row.size)
+    if row.etag:
+        batch.moved(row, -1)
     batch.release(txn, row.blob)
 
 

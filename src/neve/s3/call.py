@@ -79,6 +79,12 @@ class Call:
         if not rights.allows(self, action, bucket, key):
             raise S3Error("AccessDenied")
 
+    @property
+    def writer_id(self) -> str:
+        """The canonical id that stands as owner of what the caller writes; '': the bucket's."""
+        caller = self.caller.canonical_id
+        return "" if caller == self.bucket.owner else caller
+
     def row(self) -> "ObjectRow":
         """Return the row of the request's object, which GET and its kin are about.
 

@@ -29,6 +29,9 @@ def _plain() -> tuple[Route, ...]:
     return (
         Route("ListBuckets", "GET", SERVICE, "", "list_buckets"),
         Route("ListDirectoryBuckets", "GET", SERVICE, "", "", ("?x-id=ListDirectoryBuckets",)),
+        Route("GetStoreQuota", "GET", SERVICE, "neve-quota", "store_quota"),
+        Route("PutStoreQuota", "PUT", SERVICE, "neve-quota", "store_quota"),
+        Route("GetStoreUsage", "GET", SERVICE, "neve-usage", "store_quota"),
         Route("CreateBucket", "PUT", BUCKET, "", "create_bucket"),
         Route("HeadBucket", "HEAD", BUCKET, "", "head_bucket"),
         Route("DeleteBucket", "DELETE", BUCKET, "", "delete_bucket"),

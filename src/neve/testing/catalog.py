@@ -24,6 +24,7 @@ from neve.catalog.catalog import (
 )
 from neve.errors import NoSuchKey, PreconditionFailed, StoreFault
 from neve.testing.listing import ListingTests, fill, list_row, object_row
+from neve.testing.usage import UsageTests, count_everything
 from neve.testing.versions import VersionTests, version_row
 
 T = TypeVar("T")
@@ -73,6 +74,7 @@ def write_everything(txn: Transaction) -> int:
         txn.put_version(version_row(tree, "a/1", rank, f"v{rank}", marker=rank == 2))
     txn.delete_version(tree, "a/1", 1)
     txn.add_usage(tree, 2, 2 * tree, 1, 1)
+    count_everything(txn, tree)
     txn.delete_tree(txn.create_tree())
     txn.put_bucket(bucket_row("bucket", tree))
     txn.put_bucket(bucket_row("other", tree))
@@ -105,6 +107,7 @@ def dump(reader: Reader) -> list[Any]:
         reader.buckets(),
         [(tree, reader.usage(tree), reader.objects(tree, "", 999)) for tree in trees],
         [(reader.version_usage(tree), reader.all_versions(tree, "", 0, 999)) for tree in trees],
+        [(reader.owners(tree), reader.prefixes(tree)) for tree in trees],
         reader.manifests(0, 999),
         [(row, reader.parts(row.id, 0, 999)) for row in uploads],
         reader.segments(),
@@ -115,7 +118,7 @@ def dump(reader: Reader) -> list[Any]:
     ]
 
 
-class CatalogTests(ListingTests, VersionTests):
+class CatalogTests(UsageTests, ListingTests, VersionTests):
     """Every sentence of the protocol."""
 
     def open(self, path: Path) -> Catalog:
@@ -134,7 +137,7 @@ class CatalogTests(ListingTests, VersionTests):
 
     def test_a_new_catalog_is_empty(self, catalog: Catalog) -> None:
         reader = catalog.reader()
-        assert dump(reader) == [[], [], [], [], [], [], [], [], [0] * 9, []]
+        assert dump(reader) == [[], [], [], [], [], [], [], [], [], [0] * 9, []]
         assert reader.bucket("x") is None
         assert reader.object(1, "x") is None
         assert reader.manifest(1) is None

@@ -6,8 +6,12 @@ may set quotas; the owner of the bucket and root may read them and the usage.
 | member | meaning |
 |---|---|
 | `bytes` | most bytes of all objects and their versions |
-| `objects` | most objects, noncurrent versions included |
+| `objects` | most objects, noncurrent versions included and delete markers not |
 | `soft` | percentage of these from which on usage, metrics and log warn |
+| `prefixes` | prefix → an object with the same members; `{}` only counts what lies under it |
+
+`GET /bucket?neve-usage` answers what the bucket, each prefix of its quota and each owner has, from
+counters; a prefix that is still being counted is null.
 """
 
 from typing import Any, TypeVar
@@ -15,29 +19,27 @@ from typing import Any, TypeVar
 import msgspec
 
 from neve.engine import quota
-from neve.engine.quota import BucketQuota, Quota
+from neve.engine.quota import BucketQuota, Used
 from neve.engine.quotas import Usage
 from neve.s3.call import Call
 from neve.s3.errors import S3Error
 from neve.s3.response import Response
 
-T = TypeVar("T", bound=Quota)
+T = TypeVar("T")
 
 QUOTA_BYTES_MAX = 256 << 10
-_HEADERS = [(b"content-type", b"application/json")]
 
 
 def get_bucket_quota(call: Call) -> Response:
     """Return the quota of the bucket."""
     _check_reader(call)
     limits = call.bucket.quota
-    return Response(200, _HEADERS, msgspec.json.encode(quota.plain(limits) if limits else {}))
+    return json_answer(quota.plain(limits) if limits else {})
 
 
 async def put_bucket_quota(call: Call) -> Response:
     """Replace the quota of the bucket."""
-    if call.caller.kind != "root":
-        raise S3Error("AccessDenied")
+    check_root(call)
     limits = parse(await call.body(QUOTA_BYTES_MAX), BucketQuota)
     await call.engine.quotas.set_bucket(call.bucket.name, limits)
     return Response(204, [])
@@ -46,13 +48,32 @@ async def put_bucket_quota(call: Call) -> Response:
 def get_bucket_usage(call: Call) -> Response:
     """Return what the bucket holds, and how much of its quota that is."""
     _check_reader(call)
-    usage = call.engine.quotas.usage(call.bucket)
-    return Response(200, _HEADERS, msgspec.json.encode({"bucket": call.name} | shown(usage)))
+    bucket, quotas = call.bucket, call.engine.quotas
+    fields: dict[str, Any] = {"bucket": bucket.name} | shown(quotas.usage(bucket))
+    fields["owners"] = {owner: shown_used(used) for owner, used in quotas.owners(bucket).items()}
+    fields["prefixes"] = {
+        prefix: shown(usage) if usage is not None else None
+        for prefix, usage in quotas.prefixes(bucket).items()
+    }
+    return json_answer(fields)
+
+
+def check_root(call: Call) -> None:
+    """Raise AccessDenied unless the caller is root, with a key that no policy limits."""
+    if not call.caller.is_unlimited:
+        raise S3Error("AccessDenied")
 
 
 def _check_reader(call: Call) -> None:
-    if call.caller.kind != "root" and call.caller.canonical_id != call.bucket.owner:
+    caller = call.caller
+    owns = caller.canonical_id == call.bucket.owner and caller.limit is None
+    if not owns and not caller.is_unlimited:
         raise S3Error("AccessDenied")
+
+
+def json_answer(document: Any) -> Response:
+    """Return the document as an answer."""
+    return Response(200, [(b"content-type", b"application/json")], msgspec.json.encode(document))
 
 
 def parse(body: bytes, kind: type[T]) -> T:
@@ -65,9 +86,16 @@ def parse(body: bytes, kind: type[T]) -> T:
 
 def shown(usage: Usage) -> dict[str, Any]:
     """Return usage as answers show it."""
-    fields: dict[str, Any] = {"objects": usage.used.objects, "bytes": usage.used.bytes}
-    if usage.quota is not None:
-        fields["quota"] = quota.plain(usage.quota)
+    fields = shown_used(usage.used)
+    if usage.percent is not None and usage.quota is not None:
+        limits = usage.quota
+        named = {"bytes": limits.bytes, "objects": limits.objects, "soft": limits.soft}
+        fields["quota"] = {name: value for name, value in named.items() if value is not None}
         fields["percent"] = usage.percent
         fields["warning"] = usage.warns
     return fields
+
+
+def shown_used(used: Used) -> dict[str, Any]:
+    """Return what somebody has."""
+    return {"objects": used.objects, "bytes": used.bytes}

@@ -45,6 +45,7 @@ async def copy_object(call: Call) -> Response:
         meta=pack(meta),
         checksum=await _new_checksum(call, source),
         conditions=conditions,
+        owner=call.writer_id,
     )
     inner = (
         f"<LastModified>{stamp(row.mtime_us // 1_000_000)}</LastModified>"

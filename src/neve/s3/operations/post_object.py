@@ -157,6 +157,7 @@ class _Upload:
             etag=md5,
             meta=pack(self._meta),
             checksum=object_checksum(checksum),
+            owner=asked.writer_id,
         )
         return _answer(asked, self._fields, row.etag, checksum_headers(row.checksum))
 

@@ -35,6 +35,7 @@ async def put_object(call: Call) -> Response:
         meta=pack(metadata),
         checksum=object_checksum(received.checksum),
         conditions=conditions,
+        owner=call.writer_id,
     )
     headers: Headers = [(b"etag", b'"%b"' % row.etag.encode())]
     if row.checksum is not None:
@@ -44,4 +45,4 @@ async def put_object(call: Call) -> Response:
 
 def _admit(call: Call, size: int) -> None:
     """Refuse what a quota will refuse, before the client has sent it. Raises: QuotaExceeded."""
-    call.engine.quotas.check_write(call.bucket, call.key, size)
+    call.engine.quotas.check_write(call.bucket, call.key, size, call.writer_id)

@@ -77,7 +77,15 @@ class Client:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         if sealed:
             data = crypto.encrypt(data, self.secret_key)
-        url = urlsplit(f"{self.server.endpoint}{prefix}{path}")
+        url, signed = self.signed(method, prefix + path, data, headers)
+        answer = POOL.request(method, url, body=data, headers=signed)
+        return Answer(answer.status, answer.data, answer.headers, self.secret_key)
+
+    def signed(
+        self, method: str, path: str, data: bytes = b"", headers: dict[str, str] | None = None
+    ) -> tuple[str, Any]:
+        """The URL of a path and the headers of a request to it."""
+        url = urlsplit(self.server.endpoint + path)
         now = minio_time.utcnow()
         digest = hashlib.sha256(data).hexdigest()
         fields: Any = {
@@ -95,8 +103,7 @@ class Client:
             content_sha256=digest,
             date=now,
         )
-        answer = POOL.request(method, url.geturl(), body=data, headers=signed)
-        return Answer(answer.status, answer.data, answer.headers, self.secret_key)
+        return url.geturl(), signed
 
     def minio(self) -> MinioAdmin:
         """The `minio` package's own client of the same keys."""

@@ -18,21 +18,13 @@ from neve.answer import Response
 from neve.s3.request import Request, parse_query
 
 if TYPE_CHECKING:
-    from neve.engine.engine import Bucket
     from neve.s3.pipeline import Pipeline
-
-ROOT_POLICY = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Action": ["admin:*"]},
-        {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*"]},
-    ],
-}
-"""What root may do, in the words of a policy."""
 
 log = logging.getLogger("neve.admin")
 
 Operate = Callable[[AdminCall], Response | Awaitable[Response]]
+OPERATION = "Admin"
+"""Begins the names of calls in logs, traces and the audit log."""
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -43,6 +35,8 @@ class Admin:
         self.pipeline = pipeline
         self.engine = pipeline.engine
         self.verifier = pipeline.verifier
+        assert pipeline.directory is not None, "the admin API is for a store with a directory"
+        self.directory = pipeline.directory
         self.node = node
         self.sealer = Sealer()
 
@@ -61,7 +55,7 @@ class Admin:
         if found is None:
             raise _unknown(request.method, path)
         route, rest = found
-        request.operation = "Admin" + route.name
+        request.operation = OPERATION + route.name
         query = parse_query(request.raw_query) if request.raw_query else {}
         call = AdminCall(self, request, route, rest, query)
         request.details = call.details
@@ -84,19 +78,7 @@ class Admin:
             raise AdminError("AccessDenied")
         call.caller = request.caller = self.pipeline.principal_of(auth.access_key)
         request.principal = call.caller.name
-
-    def allows(self, call: AdminCall, action: str) -> bool:
-        """Say whether the caller may do what policies call `action`."""
-        return call.caller.is_unlimited
-
-    def reach(self, call: AdminCall, bucket: "Bucket") -> tuple[bool, bool]:
-        """Say whether the caller may (read, write) in the bucket."""
-        everything = call.caller.is_unlimited
-        return everything, everything
-
-    def effective_policy(self, call: AdminCall) -> Any:
-        """Return the policy document that says what the caller may do."""
-        return ROOT_POLICY
+        request.bucket = call.query.get("bucket", "")
 
     def _refuse(self, request: Request, error: Exception) -> Response:
         answer = as_answer(error)

@@ -2,10 +2,12 @@
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
 from neve.admin.errors import JSON_TYPE, AdminError
+from neve.admin.rights import allows
 from neve.answer import Response
 from neve.iam.principals import Principal
 from neve.s3.payload import read_body
@@ -51,6 +53,7 @@ class AdminCall:
         "admin",
         "auth",
         "caller",
+        "directory",
         "document",
         "engine",
         "headers",
@@ -73,6 +76,7 @@ class AdminCall:
     ) -> None:
         self.admin = admin
         self.engine = admin.engine
+        self.directory = admin.directory
         self.node = admin.node
         self.request = request
         self.headers = request.headers
@@ -107,13 +111,17 @@ class AdminCall:
         """Return a field of the query that is true or false."""
         return self.query.get(name, "").lower() == "true"
 
-    def allows(self, action: str) -> bool:
-        """Say whether the caller may do what policies call `action`."""
-        return self.admin.allows(self, action)
+    def values(self, name: str) -> list[str]:
+        """Return all values of a field of the query that may be repeated."""
+        fields = parse_qsl(self.request.raw_query.decode("latin-1"), encoding="utf-8")
+        return [value for field, value in fields if field == name and value]
 
-    def check(self, action: str = "") -> None:
-        """Raise AccessDenied unless the caller may do `action` (by default the route's)."""
-        if not self.admin.allows(self, action or self.route.action):
+    def check(self, action: str = "", *, own: bool = False) -> None:
+        """Raise AccessDenied unless the caller may do `action` (by default the route's).
+
+        `own`: to what is its own, which needs no policy that allows it.
+        """
+        if not allows(self, action or self.route.action, own=own):
             raise AdminError("AccessDenied")
 
     async def body(self, limit: int = BODY_BYTES_MAX) -> bytes:
@@ -176,8 +184,9 @@ def text_of(document: dict[str, Any], name: str, default: str = "") -> str:
 
 
 def texts_of(document: dict[str, Any], name: str) -> list[str]:
-    """Return a list of texts of a JSON object. Raises: AdminError XMinioAdminConfigBadJSON."""
+    """Return a list of texts, or the one text. Raises: AdminError XMinioAdminConfigBadJSON."""
     value = document.get(name) or []
+    value = [value] if isinstance(value, str) else value
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise AdminError("XMinioAdminConfigBadJSON", f"{name} must be a list of strings")
     return value
@@ -198,4 +207,4 @@ def time_text(at_us: int) -> str:
     if not at_us:
         return "0001-01-01T00:00:00Z"
     moment = datetime.fromtimestamp(at_us / 1e6, UTC)
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return moment.isoformat().replace("+00:00", "Z")

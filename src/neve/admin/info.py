@@ -5,11 +5,13 @@ pools and erasure sets is that one drive. All usage comes from exact counters, n
 """
 
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from neve import __version__
 from neve.admin.call import AdminCall, json_response, time_text
 from neve.admin.quotas import quota_document
+from neve.admin.rights import policy_of, reach
 from neve.answer import Response
 from neve.clock import now_us
 from neve.folder import store_id
@@ -29,14 +31,17 @@ class _Disk(NamedTuple):
 
 
 class _Usage(NamedTuple):
-    objects: int
-    size: int
+    objects: int = 0
+    size: int = 0
+    versions: int = 0
+    """Current objects and noncurrent versions."""
+    markers: int = 0
 
 
 def server_info(call: AdminCall) -> Response:
     """Return the state of the server, its drive and the sums of all buckets."""
-    usage = _usage_of_all(call)
     buckets = call.engine.buckets()
+    usage = _sum(_usage(call, bucket) for bucket in buckets)
     disk = _disk(call.node.config.folder)
     host = _host(call)
     document = {
@@ -45,8 +50,8 @@ def server_info(call: AdminCall) -> Response:
         "deploymentID": deployment(call),
         "buckets": {"count": len(buckets)},
         "objects": {"count": usage.objects},
-        "versions": {"count": 0},
-        "deletemarkers": {"count": 0},
+        "versions": {"count": usage.versions},
+        "deletemarkers": {"count": usage.markers},
         "usage": {"size": usage.size},
         "services": {"kms": {}, "ldap": {}},
         "backend": {
@@ -67,8 +72,8 @@ def server_info(call: AdminCall) -> Response:
                     "rawCapacity": disk.total,
                     "usage": usage.size,
                     "objectsCount": usage.objects,
-                    "versionsCount": 0,
-                    "deleteMarkersCount": 0,
+                    "versionsCount": usage.versions,
+                    "deleteMarkersCount": usage.markers,
                     "healDisks": 0,
                 }
             }
@@ -86,21 +91,22 @@ def storage_info(call: AdminCall) -> Response:
 def data_usage_info(call: AdminCall) -> Response:
     """Return objects and bytes of every bucket, and the capacity of the drive."""
     buckets = {bucket.name: _usage(call, bucket) for bucket in call.engine.buckets()}
+    total = _sum(buckets.values())
     disk = _disk(call.node.config.folder)
     document = {
         "lastUpdate": time_text(now_us()),
-        "objectsCount": sum(usage.objects for usage in buckets.values()),
-        "versionsCount": 0,
-        "deleteMarkersCount": 0,
-        "objectsTotalSize": sum(usage.size for usage in buckets.values()),
+        "objectsCount": total.objects,
+        "versionsCount": total.versions,
+        "deleteMarkersCount": total.markers,
+        "objectsTotalSize": total.size,
         "objectsReplicationInfo": None,
         "bucketsCount": len(buckets),
         "bucketsUsageInfo": {
             name: {
                 "size": usage.size,
                 "objectsCount": usage.objects,
-                "versionsCount": 0,
-                "deleteMarkersCount": 0,
+                "versionsCount": usage.versions,
+                "deleteMarkersCount": usage.markers,
             }
             for name, usage in buckets.items()
         },
@@ -115,15 +121,16 @@ def data_usage_info(call: AdminCall) -> Response:
 
 def account_info(call: AdminCall) -> Response:
     """Return who the caller is and the buckets that it may reach."""
+    call.check(own=True)
     buckets = []
     for bucket in call.engine.buckets():
-        read, write = call.admin.reach(call, bucket)
+        read, write = reach(call, bucket)
         if read or write:
             buckets.append(_account_bucket(call, bucket, read, write))
     document = {
         "AccountName": call.caller.name,
         "Server": _backend(),
-        "Policy": call.admin.effective_policy(call),
+        "Policy": policy_of(call.directory, call.caller),
         "Buckets": buckets,
     }
     return json_response(document)
@@ -207,12 +214,12 @@ def _backend() -> dict[str, Any]:
 
 def _usage(call: AdminCall, bucket: "Bucket") -> _Usage:
     objects, size = call.engine.usage(bucket)
-    return _Usage(objects, size)
+    noncurrent, markers = call.engine.version_usage(bucket)
+    return _Usage(objects, size, objects + noncurrent, markers)
 
 
-def _usage_of_all(call: AdminCall) -> _Usage:
-    usages = [_usage(call, bucket) for bucket in call.engine.buckets()]
-    return _Usage(sum(usage.objects for usage in usages), sum(usage.size for usage in usages))
+def _sum(usages: Iterable[_Usage]) -> _Usage:
+    return _Usage(*map(sum, zip(*usages))) if (usages := list(usages)) else _Usage()
 
 
 def _disk(folder: str) -> _Disk:

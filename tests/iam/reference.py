@@ -1,7 +1,8 @@
-"""A second evaluator of bucket policies: slow, literal, sharing no code with `neve.iam`.
+"""A second evaluator of policies: slow, literal, sharing no code with `neve.iam`.
 
-It walks the JSON document at every question, the way the IAM User Guide tells it. Used by
-`test_reference.py` only. It does not validate: it is given documents that were accepted.
+It walks the JSON documents at every question, the way the IAM User Guide tells it: `verdict` what
+one document says, `permitted` what comes of all that hold for a caller. It does not validate: it is
+given documents that were accepted.
 """
 
 import base64
@@ -28,6 +29,9 @@ class Asked:
     headers: dict = field(default_factory=dict)
     query: dict = field(default_factory=dict)
     tags: dict = field(default_factory=dict)
+    canonical_id: str = ""
+    bucket_owner: str = ""
+    object_owner: str = ""
 
     def values(self, key: str) -> list[str]:
         """All values of a condition key; an empty list when the request does not have it."""
@@ -61,6 +65,9 @@ class Asked:
                 self.kind
             ],
             "aws:principalarn": self.arn() or None,
+            "neve:canonicalid": self.canonical_id or None,
+            "neve:bucketowner": self.bucket_owner or None,
+            "neve:objectowner": self.object_owner or None,
             "s3:x-amz-acl": self.headers.get("x-amz-acl"),
             "s3:prefix": self.query.get("prefix"),
             "s3:max-keys": self.query.get("max-keys"),
@@ -74,6 +81,66 @@ class Asked:
 
     def resource(self) -> str:
         return f"arn:aws:s3:::{self.bucket}" + ("" if self.key is None else f"/{self.key}")
+
+
+@dataclass
+class Held:
+    """All that has a say about a caller's request."""
+
+    policies: list[dict] = field(default_factory=list)
+    """Those of the user and of its groups."""
+    limit: dict | None = None
+    """That of the access key."""
+    bucket_policy: dict | None = None
+    bucket_grants: set = field(default_factory=set)
+    """(grantee, permission) of the bucket's ACL; a grantee is `all`, `authenticated` or an id."""
+    object_grants: set = field(default_factory=set)
+
+
+_POLICY_OF_A_BUCKET = ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy")
+_BUCKET_GRANTS = {
+    "READ": ("s3:ListBucket", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads"),
+    "WRITE": (
+        "s3:PutObject",
+        "s3:DeleteObject",
+        "s3:AbortMultipartUpload",
+        "s3:ListMultipartUploadParts",
+    ),
+    "READ_ACP": ("s3:GetBucketAcl",),
+    "WRITE_ACP": ("s3:PutBucketAcl",),
+}
+_OBJECT_GRANTS = {
+    "READ": ("s3:GetObject", "s3:GetObjectAttributes"),
+    "READ_ACP": ("s3:GetObjectAcl",),
+    "WRITE_ACP": ("s3:PutObjectAcl",),
+}
+
+
+def permitted(held: Held, asked: Asked) -> bool:
+    """Whether the caller may do what it asks for."""
+    if held.limit is not None and verdict(held.limit, asked) != "Allow":
+        return False
+    documents = [*held.policies] if asked.kind == "user" else []
+    keeps = asked.kind == "root" and asked.action in _POLICY_OF_A_BUCKET
+    if held.bucket_policy is not None and not keeps:
+        documents.append(held.bucket_policy)
+    said = {verdict(document, asked) for document in documents}
+    if "Deny" in said:
+        return False
+    return "Allow" in said or asked.kind == "root" or _granted(held, asked)
+
+
+def _granted(held: Held, asked: Asked) -> bool:
+    names = {"all"} if asked.kind == "anonymous" else {"all", "authenticated", asked.canonical_id}
+    for grants, owner, table in (
+        (held.bucket_grants, asked.bucket_owner, _BUCKET_GRANTS),
+        (held.object_grants, asked.object_owner, _OBJECT_GRANTS),
+    ):
+        for grantee, permission in grants:
+            # Owners rule by their policies.
+            if grantee in names and (grantee != owner) and asked.action in table[permission]:
+                return True
+    return False
 
 
 def verdict(document: dict, asked: Asked) -> str:
@@ -107,6 +174,8 @@ def _either(statement: dict, name: str, test) -> bool:
 
 
 def _named(statement: dict, asked: Asked) -> bool:
+    if "Principal" not in statement and "NotPrincipal" not in statement:
+        return True  # a policy for users is about whoever has it
     if "NotPrincipal" in statement:
         return not _principal(statement["NotPrincipal"], asked, True)
     return _principal(statement["Principal"], asked, statement["Effect"] == "Deny")

@@ -22,8 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--key-file",
         metavar="FILE",
         type=os.path.abspath,
-        default=os.environ.get("NEVE_KEY_FILE", ""),
-        help="where the key is kept (default: store-key.json in DATA)",
+        default=os.environ.get("NEVE_KEY_FILE") or None,
+        help="where the key is kept (default: $NEVE_KEY_FILE, else store-key.json in DATA)",
     )
 
 
@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
 
     folder = open_folder(options.folder, create=False)
     try:
-        done = rotate_key(options.folder, Shared(0), options.key_file)
+        done = rotate_key(options.folder, Shared(0), options.key_file or "")
     finally:
         folder.close()
     if done.resumed:

@@ -343,6 +343,10 @@ class Config:
     """Writes are refused when less than this is free, so that deleting always works."""
     upload_expiry_s: float = _setting(7 * 86400.0, _parse_seconds)
     """A multipart upload begun longer ago than this is aborted."""
+    lifecycle_interval_s: float = _setting(3600.0, _parse_seconds)
+    """How long after a walk along the lifecycle rules of all buckets the next begins."""
+    lifecycle_day_s: float = _setting(86400.0, _parse_seconds)
+    """What lifecycle rules take for a day. Another length is for tests, and ends at no midnight."""
     scrub_bytes_per_s: int = _setting(8 << 20, parse_size)
     """How fast stored bytes are read and compared with their digests, all day long."""
     worker_hang_s: float = _setting(60.0, _parse_seconds)

@@ -17,6 +17,7 @@ EXAMPLES = (
     "README.md",
     "docs/tutorial.md",
     "docs/how-to/anonymous-access.md",
+    "docs/how-to/lifecycle.md",
     "docs/how-to/web-viewers.md",
     "docs/how-to/quotas.md",
 )

@@ -24,6 +24,7 @@ TARGETS = {
     "PublicAccessBlockConfiguration": ("PUT", "/wild?publicAccessBlock="),
     "VersioningConfiguration": ("PUT", "/wild?versioning="),
     "CORSConfiguration": ("PUT", "/wild?cors="),
+    "LifecycleConfiguration": ("PUT", "/wild?lifecycle="),
 }
 
 

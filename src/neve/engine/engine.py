@@ -31,6 +31,7 @@ from neve.engine.conditions import NO_CONDITIONS, Conditions
 from neve.engine.copy import CopyShared
 from neve.engine.delete import Deleted, DeleteObject, DeleteObjects, Deletion
 from neve.engine.guard import UserBook
+from neve.engine.lifecycle import rules_of
 from neve.engine.list import Page, VersionPage, list_page, version_page
 from neve.engine.manifests import Part, Piece, encode_pieces
 from neve.engine.quotas import Quotas
@@ -104,6 +105,7 @@ class Bucket:
 
     __slots__ = (
         "created_us",
+        "lifecycle",
         "name",
         "options",
         "owner",
@@ -124,6 +126,8 @@ class Bucket:
         self.policy_document = row.policy
         self.policy = stored_policy(row)
         self.options: dict[str, Any] = msgspec.msgpack.decode(row.options) if row.options else {}
+        self.lifecycle = rules_of(self.options)
+        """None without enabled rules."""
         self.quota = quota.of_options(self.options) if self.options else None
         self.versioning = versioning_of(self.options)
         """None for a bucket that was never versioned."""

@@ -10,7 +10,7 @@ from neve.s3.encryption import HEADERS as ENCRYPTION
 from neve.s3.encryption import check_encryption
 from neve.s3.errors import S3Error
 from neve.s3.response import Headers
-from neve.s3.tagging import parse_tag_header, tag_count
+from neve.s3.tagging import decode_tags, parse_tag_header, tag_count
 
 USER = b"x-amz-meta-"
 USER_BYTES_MAX = 2048
@@ -138,6 +138,12 @@ def pack(metadata: Metadata) -> bytes:
 def unpack(packed: bytes) -> Metadata:
     """The inverse of `pack`."""
     return _unpack(packed) if packed else {}
+
+
+def tags_in(packed: bytes) -> dict[str, str]:
+    """Return the tags among stored metadata."""
+    value = unpack(packed).get(TAGGING)
+    return dict(decode_tags(value)) if value else {}
 
 
 _headers: dict[bytes, Headers] = {b"": [(b"content-type", DEFAULT_TYPE)]}

@@ -32,6 +32,9 @@ th {{ font-weight: 500; width: 45%; }} td {{ font-variant-numeric: tabular-nums;
 """
 
 
+_EXPIRED = ("objects", "versions", "markers", "uploads")
+
+
 class Usage(NamedTuple):
     """What the store holds."""
 
@@ -57,6 +60,10 @@ def render_page(shared: Shared, folder: str, endpoint: str, usage: Usage) -> byt
         ("Free space", f"{_size(free)} of {_size(size)}", free < size // 50),
         ("Damaged objects found", f"{usage.findings:,}", usage.findings > 0),
     ]
+    figures = totals.figures()
+    if figures.get("lifecycle_rules"):
+        gone = sum(figures.get(f"lifecycle_{what}_total", 0) for what in _EXPIRED)
+        store.append(("Expired by lifecycle rules", f"{gone:,}", False))
     server = [
         ("Up for", _duration(up_s), False),
         ("Requests answered", f"{sum(count for _, _, count in served):,}", False),

@@ -21,6 +21,7 @@ from neve.engine.jobs import Job, Jobs
 from neve.engine.scrub import findings
 from neve.engine.store import finish, open_engine
 from neve.errors import StoreReadOnly
+from neve.s3.metadata import tags_in
 from neve.server.http import HttpServer
 from neve.server.http_limits import HttpLimits
 from neve.server.http_request import Request
@@ -150,11 +151,15 @@ class Steward:
             oldest_read_us=self.shared.oldest_read_us,
             scrub_bytes_per_s=self.config.scrub_bytes_per_s,
             upload_days_max=self.config.upload_expiry_s / 86400,
+            tags_of=tags_in,
+            lifecycle_period_s=self.config.lifecycle_interval_s,
+            lifecycle_day_us=int(self.config.lifecycle_day_s * 1e6),
         )
 
         def report() -> None:
             """Publish what the jobs have come to."""
             place, reclaimer = jobs.scrubber.place(), jobs.reclaimer
+            counts, walked_us = jobs.expirer.counts, jobs.expirer.place().finished_us
             for name, value in (
                 ("scrub_findings", len(findings(engine.catalog.reader()))),
                 ("scrub_walk_objects", place.objects),
@@ -163,6 +168,14 @@ class Steward:
                 ("reclaimed_files_total", reclaimer.files_freed),
                 ("reclaimed_segments_total", reclaimer.segments_freed),
                 ("compacted_bytes_total", reclaimer.bytes_moved),
+                ("lifecycle_rules", counts.rules),
+                ("lifecycle_walks_total", counts.walks),
+                ("lifecycle_finished_seconds", walked_us // 1_000_000),
+                ("lifecycle_objects_total", counts.objects),
+                ("lifecycle_versions_total", counts.versions),
+                ("lifecycle_markers_total", counts.markers),
+                ("lifecycle_uploads_total", counts.uploads),
+                ("lifecycle_refused_total", counts.locked),
             ):
                 self.metrics.figure(name, value)
 

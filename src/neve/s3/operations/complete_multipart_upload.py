@@ -21,6 +21,7 @@ from neve.s3.checksums import (
 from neve.s3.conditions import write_conditions
 from neve.s3.errors import S3Error
 from neve.s3.integrity import XML_ALGORITHMS, checksum_elements
+from neve.s3.lifecycle import expiration_headers
 from neve.s3.payload import read_body
 from neve.s3.response import Response, xml_response
 from neve.s3.xml import Element, escape, parse_xml
@@ -60,7 +61,8 @@ async def complete_multipart_upload(call: Call) -> Response:
         f"<Bucket>{call.bucket.name}</Bucket><Key>{escape(call.key)}</Key>"
         f"<ETag>&quot;{row.etag}&quot;</ETag>{checksum_elements(row.checksum)}"
     )
-    return xml_response("CompleteMultipartUploadResult", inner)
+    headers = expiration_headers(call.bucket, row)
+    return xml_response("CompleteMultipartUploadResult", inner, headers)
 
 
 def _parse(root: Element) -> _Wanted:

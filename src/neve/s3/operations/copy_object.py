@@ -12,6 +12,7 @@ from neve.s3.checksums import parse_algorithm
 from neve.s3.conditions import check_read, write_conditions
 from neve.s3.errors import S3Error
 from neve.s3.integrity import checksum_elements, object_checksum
+from neve.s3.lifecycle import expiration_headers
 from neve.s3.metadata import ACL, SYSTEM, Metadata, pack, read_metadata, unpack
 from neve.s3.names import check_version, parse_copy_source
 from neve.s3.rehash import checksum_of
@@ -51,7 +52,7 @@ async def copy_object(call: Call) -> Response:
         f"<LastModified>{stamp(row.mtime_us // 1_000_000)}</LastModified>"
         f"<ETag>&quot;{row.etag}&quot;</ETag>{checksum_elements(row.checksum)}"
     )
-    return xml_response("CopyObjectResult", inner)
+    return xml_response("CopyObjectResult", inner, expiration_headers(call.bucket, row))
 
 
 def find_source(call: Call) -> ObjectRow:

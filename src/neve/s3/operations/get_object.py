@@ -12,6 +12,7 @@ from neve.s3.call import Call
 from neve.s3.conditions import check_read, etag_matches, parse_date, parse_range
 from neve.s3.errors import S3Error
 from neve.s3.integrity import checksum_headers, part_checksum_headers
+from neve.s3.lifecycle import expiration_headers
 from neve.s3.metadata import metadata_headers
 from neve.s3.names import check_version
 from neve.s3.response import Headers, Response, http_date
@@ -47,11 +48,15 @@ def get_object(call: Call) -> Response:
     """Return an object, or the part of it that is asked for."""
     if is_special(call):
         row = call.row()
-        headers = object_headers(row)
+        headers = special_headers(call, row)
         status, start, stop = choose(call, row, headers)
         return Response(status, headers, call.engine.read(row, start, stop))
     found = call.found()
-    return Response(200, shown(found)[0], call.engine.read_whole(found))
+    fields = shown(found)[0]
+    if call.bucket.lifecycle is None:
+        return Response(200, fields, call.engine.read_whole(found))
+    more = expiration_headers(call.bucket, found.row)
+    return Response(200, [*fields, *more], call.engine.read_whole(found))
 
 
 def shown(found: Found) -> tuple[Rendered, Rendered]:
@@ -63,6 +68,14 @@ def shown(found: Found) -> tuple[Rendered, Rendered]:
         length = (b"content-length", b"%d" % row.size)
         both = found.shown = (Rendered(headers), Rendered([*headers, length]))
     return both
+
+
+def special_headers(call: Call, row: ObjectRow) -> Headers:
+    """Return the fields that describe the object, before anything else was looked at."""
+    headers = object_headers(row)
+    if "versionId" not in call.query:
+        headers += expiration_headers(call.bucket, row)
+    return headers
 
 
 def object_headers(row: ObjectRow) -> Headers:

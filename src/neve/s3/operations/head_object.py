@@ -4,7 +4,8 @@ Supported: what GetObject supports. Ignored: x-amz-request-payer.
 """
 
 from neve.s3.call import Call
-from neve.s3.operations.get_object import choose, is_special, object_headers, shown
+from neve.s3.lifecycle import expiration_headers
+from neve.s3.operations.get_object import choose, is_special, shown, special_headers
 from neve.s3.response import Response
 
 
@@ -12,8 +13,12 @@ def head_object(call: Call) -> Response:
     """Describe an object, or the part of it that is asked for."""
     if is_special(call):
         row = call.row()
-        headers = object_headers(row)
+        headers = special_headers(call, row)
         status, start, stop = choose(call, row, headers)
         headers.append((b"content-length", b"%d" % (stop - start)))
         return Response(status, headers)
-    return Response(200, shown(call.found())[1])
+    found = call.found()
+    fields = shown(found)[1]
+    if call.bucket.lifecycle is None:
+        return Response(200, fields)
+    return Response(200, [*fields, *expiration_headers(call.bucket, found.row)])

@@ -11,6 +11,7 @@ from neve.s3.acl_requests import new_object_acl
 from neve.s3.call import Call
 from neve.s3.conditions import write_conditions
 from neve.s3.integrity import checksum_headers, object_checksum
+from neve.s3.lifecycle import expiration_headers
 from neve.s3.metadata import ACL, pack, read_metadata
 from neve.s3.payload import receive_body
 from neve.s3.response import Headers, Response
@@ -40,6 +41,8 @@ async def put_object(call: Call) -> Response:
     headers: Headers = [(b"etag", b'"%b"' % row.etag.encode())]
     if row.checksum is not None:
         headers += checksum_headers(row.checksum)
+    if call.bucket.lifecycle is not None:
+        headers += expiration_headers(call.bucket, row)
     return Response(200, headers)
 
 

@@ -10,7 +10,6 @@ from neve.s3.errors import CODES, S3Error
 from neve.s3.response import Response, xml_response
 
 _ABSENT = {
-    "GetBucketLifecycleConfiguration": "NoSuchLifecycleConfiguration",
     "GetBucketEncryption": "ServerSideEncryptionConfigurationNotFoundError",
     "GetObjectLockConfiguration": "ObjectLockConfigurationNotFoundError",
     "GetBucketReplication": "ReplicationConfigurationNotFoundError",

@@ -68,9 +68,10 @@ def receiver() -> Iterator[Receiver]:
 
 class Counted:
     def __init__(self) -> None:
-        self.delivered = self.dropped = 0
+        self.put = self.delivered = self.dropped = 0
 
-    def __call__(self, delivered: int, dropped: int) -> None:
+    def __call__(self, put: int, delivered: int, dropped: int) -> None:
+        self.put += put
         self.delivered += delivered
         self.dropped += dropped
 
@@ -215,7 +216,7 @@ def test_closing_beside_a_dead_receiver_ends_in_time_and_counts_what_is_lost(
         webhook.close(0.5)
         webhook.put(line(51))
     assert time.monotonic() - started < 3.0
-    assert (counted.delivered, counted.dropped) == (0, 51)
+    assert (counted.put, counted.delivered, counted.dropped) == (51, 0, 51)
     assert "50 audit entries" in caplog.text
 
 

@@ -3,8 +3,10 @@
 import datetime
 import http.server
 import json
+import os
 import re
 import signal
+import socket
 import threading
 import time
 import urllib.error
@@ -374,6 +376,21 @@ def test_the_webhook_of_a_live_server_and_its_metrics(tmp_path: Path) -> None:
         assert "hook-token" not in server.output()
     assert {json.loads(line)["request_id"] for line in lines} > set(ids)
     assert set(headers) == {"Bearer hook-token"}
+
+
+def test_what_a_killed_worker_had_queued_is_counted_and_said(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # takes connections, answers nothing
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}/audit"
+        arguments = ("--audit-webhook", url, "--metrics-public")
+        with LiveServer(tmp_path / "data", *arguments, workers=1) as server:
+            for _ in range(7):
+                fetch(f"{server.endpoint}/nowhere/k")
+            worker = server.children()[1]
+            os.kill(worker, signal.SIGKILL)
+            wait_until(lambda: "7 audit entries did not get into the webhook" in server.output())
+            wait_until(server.is_ready)
+            with urllib.request.urlopen(f"{server.endpoint}/neve/metrics", timeout=10) as answer:
+                assert 'neve_audit_lost_total{to="webhook"} 7' in answer.read().decode()
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 A request's body is a batch of lines, as the file has them. Whoever puts a line in never waits for
 the network. A batch is sent again, later and later, until the receiver takes it (2xx) or says that
 it never will (400, 413, 422); it may then have it twice, and knows by `request_id`.
-Invariants: the queue holds at most `queue_bytes_max`; every line that was put is counted once, as
-delivered or as dropped, and drops are said in the server's log.
+Invariants: the queue holds at most `queue_bytes_max`; every line is counted when it is put, and
+once more as delivered or as dropped, and drops are said in the server's log. Where the counts
+outlive the process, they tell what a killed one had in its queue.
 """
 
 import http.client
@@ -38,13 +39,13 @@ class Webhook:
         self,
         url: str,
         token: str,
-        count: Callable[[int, int], None],
+        count: Callable[[int, int, int], None],
         *,
         queue_bytes_max: int,
         gather_s: float = GATHER_S,
         backoff_max_s: float = BACKOFF_MAX_S,
     ) -> None:
-        """`count(delivered, dropped)` is told of every line, by one thread at a time."""
+        """`count(put, delivered, dropped)` is told of every line, by one thread at a time."""
         self._url = urlsplit(url)
         self._headers = {
             "Content-Type": "application/x-ndjson",
@@ -71,6 +72,7 @@ class Webhook:
     def put(self, line: bytes) -> None:
         """Queue the line, or drop it when there is no room."""
         with self._changed:
+            self._count(1, 0, 0)
             if self._give_up_at or self._bytes + len(line) > self._queue_bytes_max:
                 self._drop(1, "its queue is full")
                 return
@@ -166,12 +168,12 @@ class Webhook:
             if refused:
                 self._drop(count, refused)
                 return
-            self._count(count, 0)
+            self._count(0, count, 0)
             self._lost.works()
         if self._failing:
             self._failing = False
             log.info("the audit webhook takes entries again")
 
     def _drop(self, count: int, why: str) -> None:
-        self._count(0, count)
+        self._count(0, 0, count)
         self._lost.drop(count, why)

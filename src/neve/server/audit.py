@@ -3,6 +3,7 @@
 What is no action on the store (probes, metrics) makes an entry only when it was refused.
 """
 
+import logging
 import re
 import time
 from typing import Any
@@ -17,8 +18,11 @@ from neve.iam.statements import Decision
 from neve.server.http_request import Request
 from neve.server.metrics import Metrics
 
+log = logging.getLogger("neve.audit")
+
 _ADMIN_PATH = b"/minio/admin/"
-_READS = ("Get", "Head", "List", "Preflight", "Options")
+_READS = ("Get", "Head", "List", "Select", "Preflight")
+_READING = ("GET", "HEAD", "OPTIONS")
 _REFUSED = frozenset((401, 403))
 _CLAIMED = re.compile(r"(?:Credential=|X-Amz-Credential=|AWSAccessKeyId=|AWS )([^/:&,\s%]{1,128})")
 _VERSION = re.compile(rb"(?:^|&)versionId=([^&]*)")
@@ -31,6 +35,10 @@ def make(config: Config, metrics: Metrics) -> Auditor | None:
     file = AuditFile(config.audit_log, metrics.audit_file) if config.audit_log else None
     webhook = None
     if config.audit_webhook:
+        left = metrics.audit_left()
+        if left:
+            metrics.audit_webhook(0, 0, left)
+            log.error("%d audit entries did not get into the webhook: a process was killed", left)
         webhook = Webhook(
             config.audit_webhook,
             config.audit_webhook_token,
@@ -106,7 +114,9 @@ def entry_of(
 def _category(request: Request) -> Category:
     if request.raw_path.startswith(_ADMIN_PATH):
         return ADMIN
-    return READ if request.operation.startswith(_READS) else WRITE
+    operation = request.operation
+    reads = operation.startswith(_READS) if operation else request.method in _READING
+    return READ if reads else WRITE
 
 
 def _settling(request: Request, refused: bool) -> Decision | None:

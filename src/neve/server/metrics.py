@@ -69,7 +69,7 @@ _RECEIVED, _SENT = _layout.take(1), _layout.take(1)
 _IN_FLIGHT, _CONNECTIONS = _layout.take(1), _layout.take(1)
 _BATCH = _layout.take(len(BATCH_BOUNDS) + 2)
 _COMMIT = _layout.take(_HISTOGRAM_CELLS)
-_AUDIT = _layout.take(4)
+_AUDIT = _layout.take(5)
 _FIGURES = _layout.take(FIGURES_MAX * _FIGURE_CELLS)
 _JOBS = _layout.take(JOBS_MAX * _JOB_CELLS)
 _RUNS, _FAILURES, _LAST, _DURATION, _FAILING = range(_NAME_CELLS, _NAME_CELLS + 5)
@@ -136,10 +136,20 @@ class Metrics:
         self._cells[self._base + _AUDIT] += written
         self._cells[self._base + _AUDIT + 1] += dropped
 
-    def audit_webhook(self, delivered: int, dropped: int) -> None:
-        """The same of the webhook."""
-        self._cells[self._base + _AUDIT + 2] += delivered
-        self._cells[self._base + _AUDIT + 3] += dropped
+    def audit_webhook(self, put: int, delivered: int, dropped: int) -> None:
+        """Entries were put into the webhook's queue, were delivered or lost; as above."""
+        base = self._base + _AUDIT
+        self._cells[base + 2] += delivered
+        self._cells[base + 3] += dropped
+        self._cells[base + 4] += put
+
+    def audit_left(self) -> int:
+        """Return how many entries are in the queue: as a process begins, those lost with the last.
+
+        Only one that was killed leaves any.
+        """
+        delivered, dropped, put = self._cells[self._base + _AUDIT + 2 : self._base + _AUDIT + 5]
+        return int(put - delivered - dropped)
 
     def figure(self, name: str, value: int) -> None:
         """Publish a named number; names beyond FIGURES_MAX are dropped."""

@@ -226,6 +226,40 @@ def test_administration_is_written_down_with_its_arguments_and_without_secrets(
     assert (status, entry["category"], entry["allowed"]) == (403, "admin", False)
 
 
+def test_a_user_is_named_with_the_key_that_signed_and_the_policy_that_decided(
+    audited: Audited,
+) -> None:
+    server = audited.server
+    admin = Client(server).minio()
+    admin.user_add("amy", "secret-of-amy-1")
+    admin.attach_policy(["readonly"], user="amy")
+    server.client().put_object(Bucket="shelf", Key="for-amy", Body=b"1")
+    own = Client(server, "amy", "secret-of-amy-1").minio()
+    made = own.add_service_account(access_key="amys-key-0", secret_key="secret-of-key-0")
+    assert "amys-key-0" in made
+    client = server.client(aws_access_key_id="amys-key-0", aws_secret_access_key="secret-of-key-0")
+    entry = audited.of(id_of(client.get_object(Bucket="shelf", Key="for-amy")))
+    assert (entry["principal_kind"], entry["principal"]) == ("user", "amy")
+    assert entry["access_key"] == "amys-key-0"
+    assert (entry["allowed"], entry["policy"]) == (True, "policy readonly")
+    assert entry["reason"] == "policy readonly allows"
+    assert entry["statement"] == "NO_ID-0"
+    entry = audited.of(refused(client.put_object, Bucket="shelf", Key="by-amy", Body=b"1"))
+    assert (entry["allowed"], entry["reason"]) == (False, "nothing allows it")
+    assert (entry["policy"], entry["bucket"], entry["key"]) == ("", "shelf", "by-amy")
+    answer = Client(server, "amy", "secret-of-amy-1")("GET", "list-users")
+    entry = audited.of(answer.headers["x-amz-request-id"])
+    assert (entry["operation"], entry["principal"]) == ("AdminListUsers", "amy")
+    assert (entry["status"], entry["allowed"]) == (403, False)
+    entries = audited.entries()
+    (attach,) = [entry for entry in entries if entry["operation"] == "AdminAttachPolicy"]
+    assert attach["arguments"] == {"policies": ["readonly"], "user": "amy"}
+    (make,) = [entry for entry in entries if entry["operation"] == "AdminAddServiceAccount"]
+    assert (make["principal"], make["arguments"]["accessKey"]) == ("amy", "amys-key-0")
+    for secret in (b"secret-of-amy-1", b"secret-of-key-0"):
+        assert secret not in audited.text()
+
+
 def test_who_could_not_be_recognised_is_written_down_as_claimed(audited: Audited) -> None:
     client = audited.server.client(aws_secret_access_key="not-the-secret")
     entry = audited.of(refused(client.list_buckets))

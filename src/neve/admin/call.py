@@ -44,6 +44,7 @@ _AUDITED = (
 )
 """Fields of documents that may be written down; others may hold secrets."""
 _TEXT_LENGTH_MAX = 256
+_ITEMS_MAX = 100
 
 
 class AdminCall:
@@ -151,7 +152,9 @@ class AdminCall:
         }
         for name in _AUDITED:
             value = self.document.get(name)
-            if value is not None:
+            if isinstance(value, list):
+                found[name] = [str(item)[:_TEXT_LENGTH_MAX] for item in value[:_ITEMS_MAX]]
+            elif value is not None:
                 found[name] = value if isinstance(value, int) else str(value)[:_TEXT_LENGTH_MAX]
         return {"arguments": found}
 

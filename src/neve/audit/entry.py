@@ -67,7 +67,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     """Why, as far as known: `root`, `bucket policy allows`, `nothing allows it` …"""
     policy: str = ""
-    """The policy that decided, when one with a name did."""
+    """The policy that decided, when one did: `bucket policy`, `policy` and its name …"""
     statement: str = ""
     """The statement that decided: its Sid, else `NO_ID-` and its place."""
     bytes_in: int = 0

@@ -63,6 +63,10 @@ class InvalidBucketName(DomainError):
     """The name breaks the bucket naming rules."""
 
 
+class InvalidBucketState(DomainError):
+    """The bucket has object lock: its versioning stays enabled."""
+
+
 class KeyTooLong(DomainError):
     """The key has more than 1,024 UTF-8 bytes."""
 

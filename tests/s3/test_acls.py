@@ -764,9 +764,9 @@ def test_what_was_checked_is_what_is_read(
     public = real(store.engine.bucket("data"), "k")
     s3.put_object(**K, Body=b"secret")
 
-    def head(bucket: Any, key: str) -> Any:
+    def head(bucket: Any, key: str, version: str | None = None) -> Any:
         rows.append(key)
-        return public if len(rows) == 1 else real(bucket, key)
+        return public if len(rows) == 1 else real(bucket, key, version)
 
     monkeypatch.setattr(store.engine, "head", head)
     for read in (people["anonymous"].get_object, people["anonymous"].head_object):
@@ -783,11 +783,11 @@ def test_an_acl_that_changed_meanwhile_gives_no_right_to_change_it(
     s3.put_object_acl(**K, AccessControlPolicy=mine)
     real = store.engine.set_object_meta
 
-    async def late(bucket: Any, key: str, change: Any) -> Any:
+    async def late(bucket: Any, key: str, change: Any, version: str | None) -> Any:
         monkeypatch.setattr(store.engine, "set_object_meta", real)
         # Meanwhile the owner takes the right away.
         await real(bucket, key, lambda _: b"")
-        return await real(bucket, key, change)
+        return await real(bucket, key, change, version)
 
     monkeypatch.setattr(store.engine, "set_object_meta", late)
     assert not may(people["amy"].put_object_acl, **K, ACL="public-read")

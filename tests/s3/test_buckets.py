@@ -149,9 +149,8 @@ def test_configuring_what_is_not_there_yet_is_not_implemented(
     s3: Any, code: Callable[..., Any]
 ) -> None:
     for call, arguments in (
-        (s3.put_bucket_versioning, {"VersioningConfiguration": {"Status": "Enabled"}}),
         (s3.put_bucket_logging, {"BucketLoggingStatus": {}}),
-        (s3.get_object_retention, {"Key": "k"}),
+        (s3.get_object_torrent, {"Key": "k"}),
     ):
         assert code(call, Bucket="data", **arguments) == (501, "NotImplemented")
 

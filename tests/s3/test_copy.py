@@ -123,9 +123,11 @@ def test_a_source_that_is_not_there(s3: Any, code: Callable[..., Any]) -> None:
     arguments = {"Bucket": "data", "Key": "copy"}
     assert code(s3.copy_object, CopySource="data/nope", **arguments) == (404, "NoSuchKey")
     assert code(s3.copy_object, CopySource="nope/key", **arguments) == (404, "NoSuchBucket")
-    for wrong in ("data", "data/", "/", "data/k?versionId=other"):
+    for wrong in ("data", "data/", "/", "data/k?versionId=oth%20er"):
         refused = code(s3.copy_object, CopySource=wrong, **arguments)
         assert refused == (400, "InvalidArgument")
+    refused = code(s3.copy_object, CopySource="data/nope?versionId=other", **arguments)
+    assert refused == (404, "NoSuchVersion")
 
 
 @pytest.mark.parametrize(
@@ -139,7 +141,7 @@ def test_a_source_that_is_not_there(s3: Any, code: Callable[..., Any]) -> None:
         (b"b-1%2Fk", ("b-1", "k", None)),
         (b"%2Fb-1%2Fa%2Fb", ("b-1", "a/b", None)),
         (b"b-1/\xc3\xa9", ("b-1", "é", None)),
-        (b"b-1/%C3%A9?versionId=null", ("b-1", "é", "null")),
+        (b"b-1/%C3%A9?versionId=null", ("b-1", "é", "")),
         (b"b-1/a?b", ("b-1", "a?b", None)),
     ],
 )

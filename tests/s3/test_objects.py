@@ -306,11 +306,15 @@ def test_a_presigned_url_needs_no_headers(store: Store, s3: Any) -> None:
 
 
 def test_version_null_is_the_only_version(s3: Any, code: Callable[..., Any]) -> None:
+    other = {"Bucket": "data", "Key": "k", "VersionId": "L4kqtJlcpXroDTDmpUMLUo"}
     s3.put_object(Bucket="data", Key="k", Body=b"x")
     got = s3.get_object(Bucket="data", Key="k", VersionId="null")
     assert (got["VersionId"], got["Body"].read()) == ("null", b"x")
+    assert code(s3.get_object, **other) == (404, "NoSuchVersion")
+    s3.delete_object(**other)
+    assert s3.get_object(Bucket="data", Key="k")["Body"].read() == b"x"
     for call in (s3.get_object, s3.delete_object):
-        refused = code(call, Bucket="data", Key="k", VersionId="L4kqtJlcpXroDTDmpUMLUo")
+        refused = code(call, **{**other, "VersionId": "not an id"})
         assert refused == (400, "InvalidArgument")
 
 

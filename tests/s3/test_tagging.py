@@ -238,8 +238,8 @@ def test_versions_of_tags_are_those_of_null(s3: Any, code: Code) -> None:
     assert s3.get_object_tagging(**at)["VersionId"] == "null"
     assert s3.delete_object_tagging(**at)["VersionId"] == "null"
     other = {**at, "VersionId": "other"}
-    assert code(s3.get_object_tagging, **other) == (400, "InvalidArgument")
-    assert code(s3.delete_object_tagging, **other) == (400, "InvalidArgument")
+    assert code(s3.get_object_tagging, **other) == (404, "NoSuchVersion")
+    assert code(s3.delete_object_tagging, **other) == (404, "NoSuchVersion")
 
 
 def test_a_bucket_has_tags(s3: Any, code: Code) -> None:

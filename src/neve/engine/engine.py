@@ -53,7 +53,14 @@ from neve.engine.upload import (
     find_upload,
     multipart_etag,
 )
-from neve.engine.versions import find_version, version_for, versioning_of
+from neve.engine.versions import (
+    Versioning,
+    check_versioning,
+    find_version,
+    options_of,
+    version_for,
+    versioning_of,
+)
 from neve.engine.write import (
     LARGE_WRITERS_MAX,
     SMALL_BYTES,
@@ -250,11 +257,29 @@ class Engine:
 
     async def set_bucket_option(self, name: str, option: str, value: Any) -> None:
         """Set a switch of the bucket; None removes it. Raises: NoSuchBucket."""
-        assert option != quota.OPTION, "counters go with it: see quotas.set_bucket"
+        await self.set_bucket_options(name, {option: value})
+
+    async def set_versioning(self, name: str, versioning: Versioning) -> None:
+        """Raises: NoSuchBucket, InvalidBucketState (the bucket has object lock)."""
+        await self.set_bucket_options(name, options_of(versioning), check=check_versioning)
+
+    async def set_bucket_options(
+        self,
+        name: str,
+        changes: dict[str, Any],
+        check: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        """Set switches of the bucket at once; None removes one. `check` may refuse the outcome.
+
+        Raises: NoSuchBucket.
+        """
+        assert quota.OPTION not in changes, "counters go with it: see quotas.set_bucket"
 
         def change(row: BucketRow) -> BucketRow:
             options = msgspec.msgpack.decode(row.options) if row.options else {}
-            options[option] = value
+            options |= changes
+            if check is not None:
+                check(options)
             options = {key: kept for key, kept in options.items() if kept is not None}
             packed = msgspec.msgpack.encode(options) if options else b""
             return row._replace(options=packed)

@@ -23,7 +23,7 @@ import msgspec
 from neve.catalog.catalog import ObjectRow, Reader, Transaction, VersionRow
 from neve.clock import new_id
 from neve.engine.commit import Batch
-from neve.errors import VersioningChanged
+from neve.errors import InvalidBucketState, VersioningChanged
 from neve.iam.patterns import compile_resolved, parse_pattern
 
 ENABLED = "Enabled"
@@ -32,6 +32,7 @@ SUSPENDED = "Suspended"
 STATE = "versioning"
 EXCLUDED = "versioning_excluded"
 EXCLUDE_FOLDERS = "versioning_exclude_folders"
+LOCK = "lock"
 """Names of the bucket's options."""
 
 
@@ -70,6 +71,21 @@ def versioning_of(options: dict[str, Any]) -> Versioning | None:
     if state is None:
         return None
     return Versioning(state, tuple(options.get(EXCLUDED, ())), bool(options.get(EXCLUDE_FOLDERS)))
+
+
+def options_of(versioning: Versioning) -> dict[str, Any]:
+    """The bucket's options that say so; None where one is to be removed."""
+    return {
+        STATE: versioning.state,
+        EXCLUDED: list(versioning.excluded) or None,
+        EXCLUDE_FOLDERS: versioning.exclude_folders or None,
+    }
+
+
+def check_versioning(options: dict[str, Any]) -> None:
+    """Raise InvalidBucketState when the options take versions away from a bucket with locks."""
+    if options.get(LOCK) and versioning_of(options) != Versioning(ENABLED):
+        raise InvalidBucketState()
 
 
 @lru_cache(256)

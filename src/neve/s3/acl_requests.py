@@ -27,7 +27,7 @@ from neve.s3 import rights
 from neve.s3.acls import BLOCK_ACLS, ENFORCED, OWNERSHIP, PREFERRED, acls_are_off, is_blocked
 from neve.s3.errors import S3Error
 from neve.s3.listing import display_name, owner_xml
-from neve.s3.response import Response, xml_response
+from neve.s3.response import Headers, Response, xml_response
 from neve.s3.xml import Element, parse_xml
 
 if TYPE_CHECKING:
@@ -51,14 +51,14 @@ _LOG_DELIVERY = "http://acs.amazonaws.com/groups/s3/LogDelivery"
 _XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 
 
-def acl_response(acl: Acl) -> Response:
+def acl_response(acl: Acl, headers: Headers | None = None) -> Response:
     """Return the document of an ACL."""
     grants = "".join(
         f"<Grant>{_grantee_xml(grant.grantee)}<Permission>{grant.permission}</Permission></Grant>"
         for grant in acl.grants
     )
     inner = f"{owner_xml(acl.owner)}<AccessControlList>{grants}</AccessControlList>"
-    return xml_response("AccessControlPolicy", inner)
+    return xml_response("AccessControlPolicy", inner, headers)
 
 
 def _grantee_xml(grantee: str) -> str:

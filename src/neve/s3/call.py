@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from neve.errors import NoSuchKey
+from neve.errors import NoSuchKey, NoSuchVersion
 from neve.iam.principals import ACCOUNT, Principal
 from neve.s3 import rights
-from neve.s3.errors import S3Error
+from neve.s3.errors import S3Error, marker_headers
 from neve.s3.payload import read_body
 from neve.s3.request import Request
+from neve.s3.response import Headers, http_date
 from neve.s3.routes import Route
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Call:
         "request",
         "route",
         "tags",
+        "version",
     )
     auth: "Authenticated"
     """What authentication found out, the form of the payload included."""
@@ -50,6 +52,8 @@ class Call:
 
     tags: "dict[str, str] | None"
     """The tags the request would set, when they stand in its body; set before rights are asked."""
+    version: str | None
+    """The version of the key that the request names; empty for the null version."""
 
     def __init__(
         self,
@@ -69,14 +73,19 @@ class Call:
         self.key = ""
         self.granted = None
         self.tags = None
+        self.version = None
 
-    def allows(self, action: str, bucket: "Bucket", key: str = "") -> bool:
-        """Say whether the caller may do `action` on `key` of `bucket`."""
-        return rights.allows(self, action, bucket, key)
+    def allows(
+        self, action: str, bucket: "Bucket", key: str = "", version: str | None = None
+    ) -> bool:
+        """Say whether the caller may do `action` on `key` (or a version of it) of `bucket`."""
+        return rights.allows(self, action, bucket, key, version)
 
-    def check(self, action: str, bucket: "Bucket", key: str = "") -> None:
+    def check(
+        self, action: str, bucket: "Bucket", key: str = "", version: str | None = None
+    ) -> None:
         """Raise AccessDenied unless the caller may do `action` on `key` of `bucket`."""
-        if not rights.allows(self, action, bucket, key):
+        if not rights.allows(self, action, bucket, key, version):
             raise S3Error("AccessDenied")
 
     @property
@@ -86,13 +95,17 @@ class Call:
         return "" if caller == self.bucket.owner else caller
 
     def row(self) -> "ObjectRow":
-        """Return the row of the request's object, which GET and its kin are about.
+        """Return the row of the request's object or version, which GET and its kin are about.
 
-        Raises: NoSuchKey for who may list the bucket, else S3Error AccessDenied.
+        Raises: NoSuchKey, NoSuchVersion for who may list the bucket, else S3Error AccessDenied;
+        S3Error MethodNotAllowed for a delete marker.
         """
-        if self.granted is not None:
-            return self.readable(self.bucket, self.key)
-        return self.found().row
+        if self.granted is None and self.version is None:
+            return self.found().row
+        row = self.readable(self.bucket, self.key, self.version)
+        if not row.etag:
+            raise marker_error(row)
+        return row
 
     def found(self) -> "Found":
         """Return the request's object with what is kept of it; for callers that no ACL let in.
@@ -102,26 +115,31 @@ class Call:
         try:
             return self.engine.find(self.bucket, self.key)
         except NoSuchKey as error:
-            raise self.absent(self.bucket, self.key) from error
+            raise self.absent(self.bucket, self.key, error) from error
 
-    def readable(self, bucket: "Bucket", key: str) -> "ObjectRow":
-        """Return the row of an object for which the caller's right has just been checked.
+    def readable(self, bucket: "Bucket", key: str, version: str | None = None) -> "ObjectRow":
+        """Return the row for which the caller's right has just been checked, maybe a marker's.
 
         Raises: as `row`.
         """
         granted = self.granted
-        if granted is not None and granted.key == key and granted.tree == bucket.tree:
+        if (
+            granted is not None
+            and granted.key == key
+            and granted.tree == bucket.tree
+            and version in (None, granted.version)
+        ):
             return granted
         try:
-            return self.engine.head(bucket, key)
-        except NoSuchKey as error:
-            raise self.absent(bucket, key) from error
+            return self.engine.head(bucket, key, version)
+        except (NoSuchKey, NoSuchVersion) as error:
+            raise self.absent(bucket, key, error) from error
 
-    def absent(self, bucket: "Bucket", key: str) -> Exception:
-        """Return the error that tells no more about an absent key than the caller may know."""
+    def absent(self, bucket: "Bucket", key: str, error: Exception) -> Exception:
+        """Return the error, or one that tells no more about the key than the caller may know."""
         # A reader of a public dataset must be able to tell "no such chunk" from "not yours".
         if bucket.options.get("public_404") or rights.may_know_absence(self, bucket, key):
-            return NoSuchKey(Key=key)
+            return error
         return S3Error("AccessDenied")
 
     async def body(self, limit: int) -> bytes:
@@ -132,3 +150,21 @@ class Call:
         """Raise AccessDenied unless `expected` is the account or canonical id of the owner."""
         if expected.decode("latin-1") not in (ACCOUNT, bucket.owner):
             raise S3Error("AccessDenied")
+
+
+def version_headers(call: Call, version: str) -> Headers:
+    """Return the field of a version id: none in a bucket that was never versioned."""
+    if not version and call.bucket.versioning is None and call.version is None:
+        return []
+    return [(b"x-amz-version-id", version.encode() or b"null")]
+
+
+def marker_error(row: "ObjectRow") -> S3Error:
+    """Return the answer to a request that names a delete marker as if it were an object."""
+    error = S3Error("MethodNotAllowed", Method="GET", ResourceType="DeleteMarker")
+    error.headers = [
+        *marker_headers(row.version),
+        (b"allow", b"DELETE"),
+        (b"last-modified", http_date(row.mtime_us // 1_000_000)),
+    ]
+    return error

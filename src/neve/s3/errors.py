@@ -25,12 +25,14 @@ CODES: dict[str, tuple[int, str]] = {
     "EntityTooSmall": (400, "Your proposed upload is smaller than the minimum allowed size."),
     "ExpiredToken": (400, "The provided token has expired."),
     "IllegalLocationConstraintException": (400, "The specified location-constraint is not valid."),
+    "IllegalVersioningConfigurationException": (400, "The versioning configuration specified in the request is invalid."),
     "IncompleteBody": (400, "You did not provide the number of bytes specified by the Content-Length HTTP header."),
     "InternalError": (500, "We encountered an internal error. Please try again."),
     "InvalidAccessKeyId": (403, "The AWS access key ID that you provided does not exist in our records."),
     "InvalidArgument": (400, "Invalid Argument."),
     "InvalidBucketAclWithObjectOwnership": (400, "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting"),
     "InvalidBucketName": (400, "The specified bucket is not valid."),
+    "InvalidBucketState": (409, "The request is not valid for the current state of the bucket."),
     "InvalidChunkSizeError": (403, "Only the last chunk is allowed to have a size less than 8192 bytes."),
     "InvalidDigest": (400, "The Content-MD5 or checksum value that you specified is not valid."),
     "InvalidEncryptionAlgorithmError": (400, "The encryption request that you specified is not valid. The valid value is AES256."),
@@ -120,6 +122,7 @@ DOMAIN: dict[type[errors.NeveError], str] = {
     errors.BucketAlreadyOwnedByYou: "BucketAlreadyOwnedByYou",
     errors.BucketNotEmpty: "BucketNotEmpty",
     errors.InvalidBucketName: "InvalidBucketName",
+    errors.InvalidBucketState: "InvalidBucketState",
     errors.KeyTooLong: "KeyTooLongError",
     errors.InvalidKey: "InvalidURI",
     errors.PreconditionFailed: "PreconditionFailed",
@@ -182,4 +185,16 @@ def from_domain(error: errors.NeveError) -> S3Error:
     if code == "InternalError":
         return S3Error(code)
     message = getattr(error, "message", "")
-    return S3Error(code, message, **getattr(error, "fields", {}))
+    answer = S3Error(code, message, **getattr(error, "fields", {}))
+    marker = getattr(error, "marker", None)
+    if marker is not None:
+        answer.headers = marker_headers(marker)
+    return answer
+
+
+def marker_headers(version: str) -> list[tuple[bytes, bytes]]:
+    """Return the fields that tell of a delete marker."""
+    return [
+        (b"x-amz-delete-marker", b"true"),
+        (b"x-amz-version-id", version.encode() or b"null"),
+    ]

@@ -1,16 +1,25 @@
 """Names that requests carry beside bucket and key: version ids and copy sources."""
 
+import re
 from typing import NamedTuple
 
 from neve.names import parse_key
 from neve.s3.errors import S3Error
 from neve.s3.request import bucket_name, unescape
 
+NULL = "null"
+"""How requests and answers name the version that has no id."""
+_VERSION = re.compile(r"[A-Za-z0-9._~-]{1,64}")
 
-def check_version(version: str | None) -> None:
-    """Raise S3Error unless the version is absent or the only one there is: `null`."""
-    if version is None or version == "null":
-        return
+
+def parse_version(version: str | None) -> str | None:
+    """Return the version id that a request names, empty for `null`. Raises: S3Error."""
+    if version is None:
+        return None
+    if version == NULL:
+        return ""
+    if _VERSION.fullmatch(version):
+        return version
     if not version:
         raise S3Error(
             "InvalidArgument",
@@ -32,6 +41,7 @@ class Source(NamedTuple):
     bucket: str
     key: str
     version: str | None
+    """As `parse_version` returns it."""
 
 
 def parse_copy_source(value: bytes) -> Source:
@@ -53,5 +63,5 @@ def parse_copy_source(value: bytes) -> Source:
             ArgumentName="x-amz-copy-source",
             ArgumentValue=value.decode("utf-8", "replace"),
         )
-    text = version.decode("latin-1") if question else None
-    return Source(bucket_name(name), parse_key(raw_key), text)
+    text = unescape(version).decode("latin-1") if question else None
+    return Source(bucket_name(name), parse_key(raw_key), parse_version(text))

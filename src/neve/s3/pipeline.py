@@ -18,6 +18,7 @@ from neve.names import parse_key
 from neve.s3 import cors
 from neve.s3.call import Call
 from neve.s3.errors import S3Error, from_domain
+from neve.s3.names import parse_version
 from neve.s3.request import Request, parse_query, parse_target
 from neve.s3.response import Headers, Response, error_response
 from neve.s3.rights import allows, may_delete_something, may_rule
@@ -165,6 +166,8 @@ class Pipeline:
         self._authenticate(call)
         if raw_key:
             request.key = call.key = parse_key(raw_key)
+            if query:
+                call.version = parse_version(query.get("versionId"))
         self._authorise(call, operation)
         return operation.operate(call)
 
@@ -212,13 +215,13 @@ class Pipeline:
         self._check_actions(call, operation, bucket)
 
     def _check_actions(self, call: Call, operation: Operation, bucket: "Bucket") -> None:
-        version = "versionId" in call.query
-        action = operation.versioned if version else operation.action
-        if not allows(call, action, bucket, call.key):
+        version = call.version
+        action = operation.action if version is None else operation.versioned
+        if not allows(call, action, bucket, call.key, version):
             raise S3Error("AccessDenied")
         if operation.extra:
-            for action in more_actions(operation.name, call.headers, version):
-                call.check(action, bucket, call.key)
+            for action in more_actions(operation.name, call.headers, version is not None):
+                call.check(action, bucket, call.key, version)
 
     def _refuse(self, request: Request, error: Exception) -> Response:
         if isinstance(error, S3Error):

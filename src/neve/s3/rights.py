@@ -6,7 +6,7 @@ The answer is `neve.iam.evaluate`'s; this module only brings it what a request k
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from neve.errors import NoSuchKey
+from neve.errors import NoSuchKey, NoSuchVersion
 from neve.iam.acls import OBJECT_ACTIONS
 from neve.iam.context import RequestContext
 from neve.iam.evaluate import Decision, decide
@@ -44,8 +44,14 @@ def context_of(call: "Call") -> RequestContext:
     return context
 
 
-def allows(call: "Call", action: str, bucket: "Bucket | None", key: str = "") -> bool:
-    """Say whether the caller may do `action` on `key` of `bucket`.
+def allows(
+    call: "Call",
+    action: str,
+    bucket: "Bucket | None",
+    key: str = "",
+    version: str | None = None,
+) -> bool:
+    """Say whether the caller may do `action` on `key` of `bucket`, or on a version of it.
 
     Without a bucket the question is about the store, or about one that is yet to be made.
     Raises: NoSuchKey when the ACL of an absent key would decide and the caller may know of that.
@@ -53,9 +59,8 @@ def allows(call: "Call", action: str, bucket: "Bucket | None", key: str = "") ->
     if bucket is None:
         decision = decide(call.caller, "", None, action, call.name, None, context_of(call))
     else:
-        decision = _decide(
-            call, action, bucket, key, acl=lambda: _by_acl(call, action, bucket, key)
-        )
+        place = (bucket, key, version)
+        decision = _decide(call, action, *place, acl=lambda: _by_acl(call, action, *place))
     call.request.decision = decision
     return decision.allowed
 
@@ -69,7 +74,7 @@ def may_know_absence(call: "Call", bucket: "Bucket", key: str) -> bool:
     def by_acl() -> bool:
         return acls.bucket_allows(bucket, call.caller, listing)
 
-    return _decide(call, listing, bucket, "", asked, acl=by_acl).allowed
+    return _decide(call, listing, bucket, "", None, asked, acl=by_acl).allowed
 
 
 def may_list_all(call: "Call") -> bool:
@@ -135,7 +140,7 @@ def may_give(call: "Call", bucket: "Bucket", key: str) -> bool:
     caller = call.caller
     context = context_of(call)
     context.object_owner = lambda: caller.canonical_id
-    decision = _decide(call, "s3:PutObjectAcl", bucket, key, context)
+    decision = _decide(call, "s3:PutObjectAcl", bucket, key, None, context)
     if decision.statement is not None or caller.kind != "anonymous":
         return decision.allowed
     return acls.bucket_allows(bucket, caller, "s3:PutObject")
@@ -146,6 +151,7 @@ def _decide(
     action: str,
     bucket: "Bucket",
     key: str,
+    version: str | None,
     context: RequestContext | None = None,
     acl: Callable[[], bool] | None = None,
 ) -> Decision:
@@ -154,8 +160,8 @@ def _decide(
     if context is None:
         context = context_of(call)
         if key:
-            context.existing_tags = lambda: _tags_of(call, bucket, key)
-            context.object_owner = lambda: _owner_of(call, bucket, key)
+            context.existing_tags = lambda: _tags_of(call, bucket, key, version)
+            context.object_owner = lambda: _owner_of(call, bucket, key, version)
     found = decide(caller, bucket.owner, policy, action, bucket.name, key or None, context, acl)
     # Everybody but the anonymous belongs to the one account there is.
     if (
@@ -171,7 +177,7 @@ def _decide(
     return found
 
 
-def _by_acl(call: "Call", action: str, bucket: "Bucket", key: str) -> bool:
+def _by_acl(call: "Call", action: str, bucket: "Bucket", key: str, version: str | None) -> bool:
     """Say whether the ACL of the bucket or, for an object's own actions, of the object allows it.
 
     An object that was looked at is left in `call.granted`: the operation must act on this row and
@@ -181,8 +187,8 @@ def _by_acl(call: "Call", action: str, bucket: "Bucket", key: str) -> bool:
     if action not in OBJECT_ACTIONS:
         return acls.bucket_allows(bucket, caller, action)
     try:
-        row = call.engine.head(bucket, key)
-    except NoSuchKey:
+        row = call.engine.head(bucket, key, version)
+    except (NoSuchKey, NoSuchVersion):
         if may_know_absence(call, bucket, key):
             raise
         return False
@@ -192,21 +198,21 @@ def _by_acl(call: "Call", action: str, bucket: "Bucket", key: str) -> bool:
     return True
 
 
-def _owner_of(call: "Call", bucket: "Bucket", key: str) -> str:
+def _owner_of(call: "Call", bucket: "Bucket", key: str, version: str | None) -> str:
     """Return the canonical id of who owns the object; empty when it is absent."""
     try:
-        row = call.engine.head(bucket, key)
-    except NoSuchKey:
+        row = call.engine.head(bucket, key, version)
+    except (NoSuchKey, NoSuchVersion):
         return ""
     # As in `_by_acl`: what was looked at is what is acted on.
     call.granted = row
     return acls.object_acl(bucket, row.meta).owner
 
 
-def _tags_of(call: "Call", bucket: "Bucket", key: str) -> dict[str, str]:
+def _tags_of(call: "Call", bucket: "Bucket", key: str, version: str | None) -> dict[str, str]:
     try:
-        row = call.engine.head(bucket, key)
-    except NoSuchKey:
+        row = call.engine.head(bucket, key, version)
+    except (NoSuchKey, NoSuchVersion):
         return {}
     value = unpack(row.meta).get("x-amz-tagging")
     return dict(decode_tags(value)) if value else {}

@@ -6,7 +6,7 @@ If-None-Match. Ignored: x-amz-request-payer.
 
 from neve.catalog.catalog import PartRow, UploadRow
 from neve.errors import NoSuchUpload
-from neve.s3.call import Call
+from neve.s3.call import Call, version_headers
 from neve.s3.checksums import (
     ALGORITHMS,
     COMPOSITE,
@@ -61,7 +61,7 @@ async def complete_multipart_upload(call: Call) -> Response:
         f"<Bucket>{call.bucket.name}</Bucket><Key>{escape(call.key)}</Key>"
         f"<ETag>&quot;{row.etag}&quot;</ETag>{checksum_elements(row.checksum)}"
     )
-    headers = expiration_headers(call.bucket, row)
+    headers = [*version_headers(call, row.version), *expiration_headers(call.bucket, row)]
     return xml_response("CompleteMultipartUploadResult", inner, headers)
 
 

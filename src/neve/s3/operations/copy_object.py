@@ -1,22 +1,22 @@
 """CopyObject: makes an object of the bytes of another one, without moving them where files allow.
 
-Supported: x-amz-copy-source with versionId=null, x-amz-copy-source-if-*, x-amz-metadata-directive,
+Supported: x-amz-copy-source with versionId, x-amz-copy-source-if-*, x-amz-metadata-directive,
 x-amz-tagging-directive, x-amz-checksum-algorithm, If-Match, If-None-Match, what PutObject keeps of
 an object. The ACL of the source is not copied. Refused: as PutObject. Ignored: x-amz-request-payer.
 """
 
 from neve.catalog.catalog import ObjectRow
 from neve.s3.acl_requests import new_object_acl
-from neve.s3.call import Call
+from neve.s3.call import Call, version_headers
 from neve.s3.checksums import parse_algorithm
 from neve.s3.conditions import check_read, write_conditions
 from neve.s3.errors import S3Error
 from neve.s3.integrity import checksum_elements, object_checksum
 from neve.s3.lifecycle import expiration_headers
 from neve.s3.metadata import ACL, SYSTEM, Metadata, pack, read_metadata, unpack
-from neve.s3.names import check_version, parse_copy_source
+from neve.s3.names import parse_copy_source
 from neve.s3.rehash import checksum_of
-from neve.s3.response import Response, xml_response
+from neve.s3.response import Headers, Response, xml_response
 from neve.s3.xml import stamp
 
 SOURCE_BYTES_MAX = 5 << 30
@@ -52,7 +52,12 @@ async def copy_object(call: Call) -> Response:
         f"<LastModified>{stamp(row.mtime_us // 1_000_000)}</LastModified>"
         f"<ETag>&quot;{row.etag}&quot;</ETag>{checksum_elements(row.checksum)}"
     )
-    return xml_response("CopyObjectResult", inner, expiration_headers(call.bucket, row))
+    headers = [
+        *version_headers(call, row.version),
+        *source_version_headers(call, source),
+        *expiration_headers(call.bucket, row),
+    ]
+    return xml_response("CopyObjectResult", inner, headers)
 
 
 def find_source(call: Call) -> ObjectRow:
@@ -65,12 +70,26 @@ def find_source(call: Call) -> ObjectRow:
     expected = call.headers.get(_EXPECTED_OWNER)
     if expected is not None:
         call.check_owner(bucket, expected)
-    check_version(source.version)
     action = "s3:GetObject" if source.version is None else "s3:GetObjectVersion"
-    call.check(action, bucket, source.key)
-    row = call.readable(bucket, source.key)
+    call.check(action, bucket, source.key, source.version)
+    row = call.readable(bucket, source.key, source.version)
+    if not row.etag:
+        raise S3Error(
+            "InvalidRequest",
+            "The source of a copy request may not specifically refer to a delete marker by version"
+            " id.",
+        )
     check_read(call.headers, row.etag, row.mtime_us, _PREFIX)
     return row
+
+
+def source_version_headers(call: Call, row: ObjectRow) -> Headers:
+    """Return the field that says which version was copied."""
+    source = parse_copy_source(call.headers[b"x-amz-copy-source"])
+    versioned = call.engine.bucket(source.bucket).versioning is not None
+    if not versioned and source.version is None:
+        return []
+    return [(b"x-amz-copy-source-version-id", row.version.encode() or b"null")]
 
 
 def _directive(call: Call, name: bytes) -> bool:
@@ -96,6 +115,7 @@ def _new_metadata(call: Call, source: ObjectRow, given: Metadata) -> Metadata:
         not replace
         and source.tree == call.bucket.tree
         and source.key == call.key
+        and _names_current(call)
         and "x-amz-website-redirect-location" not in given
         and storage_class == old.get("x-amz-storage-class")
         and not replace_tags
@@ -122,13 +142,20 @@ def _new_metadata(call: Call, source: ObjectRow, given: Metadata) -> Metadata:
     return meta
 
 
+def _names_current(call: Call) -> bool:
+    """Say whether the source is no version by id: copying such a one onto its key restores it."""
+    return parse_copy_source(call.headers[b"x-amz-copy-source"]).version is None
+
+
 def _check_tags_copied(call: Call) -> None:
     """Raise S3Error AccessDenied unless the caller may read the source's tags and set the copy's.
 
     AWS: "Copying objects", s3:GetObjectTagging and s3:PutObjectTagging.
     """
     source = parse_copy_source(call.headers[b"x-amz-copy-source"])
-    call.check("s3:GetObjectTagging", call.engine.bucket(source.bucket), source.key)
+    versioned = source.version is not None
+    action = "s3:GetObjectVersionTagging" if versioned else "s3:GetObjectTagging"
+    call.check(action, call.engine.bucket(source.bucket), source.key, source.version)
     call.check("s3:PutObjectTagging", call.bucket, call.key)
 
 

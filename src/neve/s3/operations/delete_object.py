@@ -1,27 +1,34 @@
 """DeleteObject: removes the object at a key; an absent one is fine.
 
-Supported: If-Match, x-amz-if-match-size, x-amz-if-match-last-modified-time, versionId=null.
+In a bucket with versioning it makes a delete marker, unless a version is named, which then goes for
+ever.
+
+Supported: If-Match, x-amz-if-match-size, x-amz-if-match-last-modified-time, versionId.
 Ignored: x-amz-mfa, x-amz-bypass-governance-retention, x-amz-request-payer.
 """
 
+from neve.engine.delete import Deleted
 from neve.errors import NoSuchKey
 from neve.s3.call import Call
 from neve.s3.conditions import delete_conditions
-from neve.s3.names import check_version
 from neve.s3.response import Headers, Response
 
 
 async def delete_object(call: Call) -> Response:
     """Delete an object."""
-    check_version(call.query.get("versionId"))
     conditions = delete_conditions(call.headers)
+    deleted = Deleted(False, call.version)
     try:
-        await call.engine.delete_object(call.bucket, call.key, conditions)
+        deleted = await call.engine.delete_object(
+            call.bucket, call.key, conditions, version=call.version, owner=call.writer_id
+        )
     except NoSuchKey:
         # AWS: size and time are compared with what is there; only If-Match asks that it is.
         if conditions.if_match is not None:
             raise
     headers: Headers = []
-    if "versionId" in call.query:
-        headers.append((b"x-amz-version-id", b"null"))
+    if deleted.version is not None:
+        headers.append((b"x-amz-version-id", deleted.version.encode() or b"null"))
+    if deleted.marker:
+        headers.append((b"x-amz-delete-marker", b"true"))
     return Response(204, headers)

@@ -1,6 +1,6 @@
 """DeleteObjects: removes up to 1,000 keys in one transaction; each succeeds or is refused alone.
 
-Supported: Quiet; per key VersionId=null, ETag, Size, LastModifiedTime. A digest of the document
+Supported: Quiet; per key VersionId, ETag, Size, LastModifiedTime. A digest of the document
 (Content-MD5, x-amz-checksum-* or x-amz-content-sha256) is required. Ignored: x-amz-mfa,
 x-amz-bypass-governance-retention, x-amz-request-payer.
 """
@@ -12,7 +12,7 @@ from neve.names import parse_key
 from neve.s3.call import Call
 from neve.s3.conditions import parse_date, parse_iso_date
 from neve.s3.errors import S3Error, from_domain
-from neve.s3.names import check_version
+from neve.s3.names import NULL, parse_version
 from neve.s3.payload import has_digest
 from neve.s3.response import Response, xml_response
 from neve.s3.xml import Element, escape, parse_xml
@@ -33,7 +33,7 @@ async def delete_objects(call: Call) -> Response:
     if not 1 <= len(objects) <= KEYS_MAX:
         raise S3Error("MalformedXML")
     quiet = (root.value("Quiet") or "").lower() == "true"
-    refused: list[Exception | None] = [None] * len(objects)
+    results: list[Deleted | Exception] = [Deleted(False)] * len(objects)
     wanted: list[_Wanted] = []
     places: list[int] = []
     for index, element in enumerate(objects):
@@ -41,17 +41,17 @@ async def delete_objects(call: Call) -> Response:
             wanted.append(_parse(call, element))
             places.append(index)
         except (S3Error, DomainError) as error:
-            refused[index] = error
+            results[index] = error
     if wanted:
-        results = await call.engine.delete_objects(call.bucket, wanted)
-        for index, result, deletion in zip(places, results, wanted, strict=True):
+        done = await call.engine.delete_objects(call.bucket, wanted, call.writer_id)
+        for index, result, deletion in zip(places, done, wanted, strict=True):
             absent = isinstance(result, NoSuchKey) and deletion.conditions.if_match is None
-            refused[index] = None if absent or isinstance(result, Deleted) else result
+            results[index] = Deleted(False, deletion.version) if absent else result
     call.request.details = lambda: {
-        "objects": [_detail(*pair) for pair in zip(objects, refused, strict=True)]
+        "objects": [_detail(*pair) for pair in zip(objects, results, strict=True)]
     }
     inner = [
-        _result(element, error, quiet) for element, error in zip(objects, refused, strict=True)
+        _result(element, result, quiet) for element, result in zip(objects, results, strict=True)
     ]
     return xml_response("DeleteResult", "".join(inner))
 
@@ -61,14 +61,10 @@ def _parse(call: Call, element: Element) -> _Wanted:
     found = element.find("Key")
     # The text of a key counts to the last blank, unlike that of every other element.
     key = parse_key(found.text.encode() if found is not None else b"")
-    version = element.value("VersionId")
-    if version is not None and version != "null":
-        if not version:
-            check_version(version)
-        raise S3Error("NoSuchVersion")
+    version = parse_version(element.value("VersionId"))
     action = "s3:DeleteObject" if version is None else "s3:DeleteObjectVersion"
-    call.check(action, call.bucket, key)
-    return Deletion(key, _conditions(element))
+    call.check(action, call.bucket, key, version)
+    return Deletion(key, _conditions(element), version)
 
 
 def _conditions(element: Element) -> Conditions:
@@ -92,13 +88,13 @@ def _conditions(element: Element) -> Conditions:
     )
 
 
-def _detail(element: Element, error: Exception | None) -> dict[str, str]:
+def _detail(element: Element, result: Deleted | Exception) -> dict[str, str]:
     """Return what the audit log says of an object."""
     found = element.find("Key")
     return {
         "key": found.text if found is not None else "",
         "version_id": element.value("VersionId") or "",
-        "error": "" if error is None else _answer(error).code,
+        "error": "" if isinstance(result, Deleted) else _answer(result).code,
     }
 
 
@@ -106,16 +102,19 @@ def _answer(error: Exception) -> S3Error:
     return error if isinstance(error, S3Error) else from_domain(error)  # type: ignore[arg-type]
 
 
-def _result(element: Element, error: Exception | None, quiet: bool) -> str:
+def _result(element: Element, result: Deleted | Exception, quiet: bool) -> str:
     found = element.find("Key")
     key = escape(found.text if found is not None else "")
     version = element.value("VersionId")
     name = f"<Key>{key}</Key>"
     if version is not None:
         name += f"<VersionId>{escape(version)}</VersionId>"
-    if error is None:
+    if isinstance(result, Deleted):
+        if result.marker:
+            name += "<DeleteMarker>true</DeleteMarker>"
+            name += f"<DeleteMarkerVersionId>{result.version or NULL}</DeleteMarkerVersionId>"
         return "" if quiet else f"<Deleted>{name}</Deleted>"
-    answer = _answer(error)
+    answer = _answer(result)
     return (
         f"<Error>{name}<Code>{answer.code}</Code>"
         f"<Message>{escape(answer.message)}</Message></Error>"

@@ -1,20 +1,19 @@
 """GetObject: an object or a part of it; what HeadObject shares is here too.
 
 Supported: Range (one range), partNumber, If-Match, If-None-Match, If-Modified-Since,
-If-Unmodified-Since, If-Range, x-amz-checksum-mode, response-* overrides, versionId=null.
+If-Unmodified-Since, If-Range, x-amz-checksum-mode, response-* overrides, versionId.
 Ignored: x-amz-request-payer.
 """
 
 from neve.answer import Rendered
 from neve.catalog.catalog import ObjectRow
 from neve.engine.rows import Found
-from neve.s3.call import Call
+from neve.s3.call import Call, version_headers
 from neve.s3.conditions import check_read, etag_matches, parse_date, parse_range
 from neve.s3.errors import S3Error
 from neve.s3.integrity import checksum_headers, part_checksum_headers
 from neve.s3.lifecycle import expiration_headers
 from neve.s3.metadata import metadata_headers
-from neve.s3.names import check_version
 from neve.s3.response import Headers, Response, http_date
 
 _SPECIAL = frozenset(
@@ -52,39 +51,43 @@ def get_object(call: Call) -> Response:
         status, start, stop = choose(call, row, headers)
         return Response(status, headers, call.engine.read(row, start, stop))
     found = call.found()
-    fields = shown(found)[0]
+    fields = shown(call, found)[0]
     if call.bucket.lifecycle is None:
         return Response(200, fields, call.engine.read_whole(found))
     more = expiration_headers(call.bucket, found.row)
     return Response(200, [*fields, *more], call.engine.read_whole(found))
 
 
-def shown(found: Found) -> tuple[Rendered, Rendered]:
+def shown(call: Call, found: Found) -> tuple[Rendered, Rendered]:
     """Return the fields of plain answers to GET and to HEAD, made once for a row."""
     both: tuple[Rendered, Rendered] | None = found.shown
     if both is None:
         row = found.row
-        headers = object_headers(row)
+        headers = object_headers(call, row)
         length = (b"content-length", b"%d" % row.size)
-        both = found.shown = (Rendered(headers), Rendered([*headers, length]))
+        both = (Rendered(headers), Rendered([*headers, length]))
+        if row.version or call.bucket.versioning is None:
+            # Of a null version, the bucket decides whether its id is shown.
+            found.shown = both
     return both
 
 
 def special_headers(call: Call, row: ObjectRow) -> Headers:
     """Return the fields that describe the object, before anything else was looked at."""
-    headers = object_headers(row)
-    if "versionId" not in call.query:
+    headers = object_headers(call, row)
+    if call.version is None:
         headers += expiration_headers(call.bucket, row)
     return headers
 
 
-def object_headers(row: ObjectRow) -> Headers:
+def object_headers(call: Call, row: ObjectRow) -> Headers:
     """Return the fields that describe the object, whatever is sent of it."""
     return [
         (b"etag", b'"%b"' % row.etag.encode()),
         (b"last-modified", http_date(row.mtime_us // 1_000_000)),
         _ACCEPT_RANGES,
         *metadata_headers(row.meta),
+        *version_headers(call, row.version),
     ]
 
 
@@ -104,10 +107,6 @@ def choose(call: Call, row: ObjectRow, headers: Headers) -> tuple[int, int, int]
             "InvalidRequest",
             "The encryption parameters are not applicable to this object.",
         )
-    if query:
-        check_version(query.get("versionId"))
-        if "versionId" in query:
-            headers.append((b"x-amz-version-id", b"null"))
     try:
         check_read(asked, row.etag, row.mtime_us)
     except S3Error as error:

@@ -1,16 +1,15 @@
 """GetObjectAttributes: chosen facts about an object, its parts among them.
 
 Supported: ETag, Checksum, ObjectParts (x-amz-max-parts, x-amz-part-number-marker), StorageClass,
-ObjectSize, versionId=null. Refused: encryption. Ignored: x-amz-request-payer.
+ObjectSize, versionId. Refused: encryption. Ignored: x-amz-request-payer.
 """
 
 from neve.catalog.catalog import ObjectRow
-from neve.s3.call import Call
+from neve.s3.call import Call, version_headers
 from neve.s3.errors import S3Error
 from neve.s3.integrity import checksum_elements, part_checksum_elements
 from neve.s3.listing import truncated_xml
 from neve.s3.metadata import check_served, unpack
-from neve.s3.names import check_version
 from neve.s3.request import integer
 from neve.s3.response import Response, http_date, xml_response
 
@@ -20,7 +19,6 @@ _ATTRIBUTES = ("ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize")
 
 def get_object_attributes(call: Call) -> Response:
     """Return the attributes that are asked for."""
-    check_version(call.query.get("versionId"))
     check_served(call.headers)
     asked = _asked(call)
     row = call.row()
@@ -36,7 +34,10 @@ def get_object_attributes(call: Call) -> Response:
         inner.append(f"<StorageClass>{storage_class}</StorageClass>")
     if "ObjectSize" in asked:
         inner.append(f"<ObjectSize>{row.size}</ObjectSize>")
-    headers = [(b"last-modified", http_date(row.mtime_us // 1_000_000))]
+    headers = [
+        (b"last-modified", http_date(row.mtime_us // 1_000_000)),
+        *version_headers(call, row.version),
+    ]
     return xml_response("GetObjectAttributesResponse", "".join(inner), headers)
 
 

@@ -18,7 +18,7 @@ def head_object(call: Call) -> Response:
         headers.append((b"content-length", b"%d" % (stop - start)))
         return Response(status, headers)
     found = call.found()
-    fields = shown(found)[1]
+    fields = shown(call, found)[1]
     if call.bucket.lifecycle is None:
         return Response(200, fields)
     return Response(200, [*fields, *expiration_headers(call.bucket, found.row)])

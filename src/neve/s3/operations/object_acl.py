@@ -1,28 +1,26 @@
 """GetObjectAcl, PutObjectAcl: who may read and re-share an object besides the bucket's policy.
 
-Supported: what PutBucketAcl supports; versionId=null. An ACL changes nothing else of the object:
+Supported: what PutBucketAcl supports; versionId. An ACL changes nothing else of the object:
 neither its bytes nor its ETag nor its time. Ignored: x-amz-request-payer.
 """
 
 from neve.catalog.catalog import ObjectRow
 from neve.s3.acl_requests import acl_response, packed_or_none, replacing_acl
 from neve.s3.acls import object_acl
-from neve.s3.call import Call
+from neve.s3.call import Call, version_headers
 from neve.s3.errors import S3Error
 from neve.s3.metadata import ACL, pack, unpack
-from neve.s3.names import check_version
 from neve.s3.response import Response
 
 
 def get_object_acl(call: Call) -> Response:
     """Return the ACL of the object."""
-    check_version(call.query.get("versionId"))
-    return acl_response(object_acl(call.bucket, call.row().meta))
+    row = call.row()
+    return acl_response(object_acl(call.bucket, row.meta), version_headers(call, row.version))
 
 
 async def put_object_acl(call: Call) -> Response:
     """Replace the ACL of the object."""
-    check_version(call.query.get("versionId"))
     bucket, row = call.bucket, call.row()
     before = object_acl(bucket, row.meta)
     acl = await replacing_acl(call, "object", before.owner)
@@ -38,5 +36,5 @@ async def put_object_acl(call: Call) -> Response:
             metadata[ACL] = packed
         return pack(metadata)
 
-    await call.engine.set_object_meta(bucket, call.key, change)
-    return Response(200, [])
+    row = await call.engine.set_object_meta(bucket, call.key, change, call.version)
+    return Response(200, version_headers(call, row.version))

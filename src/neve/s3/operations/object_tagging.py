@@ -1,14 +1,13 @@
 """GetObjectTagging, PutObjectTagging, DeleteObjectTagging: up to ten labels of an object.
 
-Supported: versionId=null; the tags of the request and those of the object as policy conditions.
+Supported: versionId; the tags of the request and those of the object as policy conditions.
 Tags change nothing else of the object: neither its bytes nor its ETag nor its time.
 Ignored: x-amz-request-payer.
 """
 
 from neve.catalog.catalog import ObjectRow
-from neve.s3.call import Call
+from neve.s3.call import Call, version_headers
 from neve.s3.metadata import TAGGING, pack, unpack
-from neve.s3.names import check_version
 from neve.s3.response import Headers, Response, xml_response
 from neve.s3.tagging import (
     DOCUMENT_BYTES_MAX,
@@ -22,33 +21,30 @@ from neve.s3.tagging import (
 
 def get_object_tagging(call: Call) -> Response:
     """Return the tags of the object."""
-    check_version(call.query.get("versionId"))
-    value = unpack(call.row().meta).get(TAGGING, b"")
-    return xml_response("Tagging", tag_set_xml(decode_tags(value)), _version(call))
+    row = call.row()
+    value = unpack(row.meta).get(TAGGING, b"")
+    headers = version_headers(call, row.version)
+    return xml_response("Tagging", tag_set_xml(decode_tags(value)), headers)
 
 
 async def put_object_tagging(call: Call) -> Response:
     """Replace the tags of the object."""
-    check_version(call.query.get("versionId"))
     tags = parse_tag_document(await call.body(DOCUMENT_BYTES_MAX))
     # What conditions may ask for stands in the body: hence only now.
     call.tags = dict(tags)
-    version = "versionId" in call.query
-    call.check(
-        "s3:PutObjectVersionTagging" if version else "s3:PutObjectTagging", call.bucket, call.key
-    )
-    await _set_tags(call, tags)
-    return Response(200, _version(call))
+    named = call.version is not None
+    action = "s3:PutObjectVersionTagging" if named else "s3:PutObjectTagging"
+    call.check(action, call.bucket, call.key, call.version)
+    return Response(200, await _set_tags(call, tags))
 
 
 async def delete_object_tagging(call: Call) -> Response:
     """Remove all tags of the object."""
-    check_version(call.query.get("versionId"))
-    await _set_tags(call, [])
-    return Response(204, _version(call))
+    return Response(204, await _set_tags(call, []))
 
 
-async def _set_tags(call: Call, tags: Tags) -> None:
+async def _set_tags(call: Call, tags: Tags) -> Headers:
+    """Set the tags, and return the fields that say of which version."""
     call.row()
     packed = encode_tags(tags)
 
@@ -59,8 +55,5 @@ async def _set_tags(call: Call, tags: Tags) -> None:
             metadata[TAGGING] = packed
         return pack(metadata)
 
-    await call.engine.set_object_meta(call.bucket, call.key, change)
-
-
-def _version(call: Call) -> Headers:
-    return [(b"x-amz-version-id", b"null")] if "versionId" in call.query else []
+    row = await call.engine.set_object_meta(call.bucket, call.key, change, call.version)
+    return version_headers(call, row.version)

@@ -18,7 +18,7 @@ from neve.iam.actions import more_actions
 from neve.iam.principals import ANONYMOUS
 from neve.names import parse_key
 from neve.s3.acl_requests import new_object_acl
-from neve.s3.call import Call
+from neve.s3.call import Call, version_headers
 from neve.s3.checksums import BodyDigest, parse_content_md5, parse_declared
 from neve.s3.errors import S3Error
 from neve.s3.forms import Form, FormParser, Sink, parse_boundary, text_of_field
@@ -159,7 +159,8 @@ class _Upload:
             checksum=object_checksum(checksum),
             owner=asked.writer_id,
         )
-        return _answer(asked, self._fields, row.etag, checksum_headers(row.checksum))
+        more = [*version_headers(asked, row.version), *checksum_headers(row.checksum)]
+        return _answer(asked, self._fields, row.etag, more)
 
     def abort(self) -> None:
         """Give up what has come in."""

@@ -8,7 +8,7 @@ Ignored: x-amz-request-payer.
 """
 
 from neve.s3.acl_requests import new_object_acl
-from neve.s3.call import Call
+from neve.s3.call import Call, version_headers
 from neve.s3.conditions import write_conditions
 from neve.s3.integrity import checksum_headers, object_checksum
 from neve.s3.lifecycle import expiration_headers
@@ -38,7 +38,10 @@ async def put_object(call: Call) -> Response:
         conditions=conditions,
         owner=call.writer_id,
     )
-    headers: Headers = [(b"etag", b'"%b"' % row.etag.encode())]
+    headers: Headers = [
+        (b"etag", b'"%b"' % row.etag.encode()),
+        *version_headers(call, row.version),
+    ]
     if row.checksum is not None:
         headers += checksum_headers(row.checksum)
     if call.bucket.lifecycle is not None:

@@ -16,7 +16,6 @@ _ABSENT = {
     "GetBucketWebsite": "NoSuchWebsiteConfiguration",
 }
 _EMPTY = {
-    "GetBucketVersioning": ("VersioningConfiguration", ""),
     "GetBucketRequestPayment": ("RequestPaymentConfiguration", "<Payer>BucketOwner</Payer>"),
     "GetBucketLogging": ("BucketLoggingStatus", ""),
     "GetBucketNotificationConfiguration": ("NotificationConfiguration", ""),

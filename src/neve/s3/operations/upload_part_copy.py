@@ -1,6 +1,6 @@
 """UploadPartCopy: adds a range of an object as a part; bytes in files are shared, not copied.
 
-Supported: x-amz-copy-source with versionId=null, x-amz-copy-source-range,
+Supported: x-amz-copy-source with versionId, x-amz-copy-source-range,
 x-amz-copy-source-if-*. Refused: encryption. Ignored: x-amz-request-payer.
 """
 
@@ -11,7 +11,7 @@ from neve.s3.call import Call
 from neve.s3.errors import S3Error
 from neve.s3.integrity import part_checksum, part_checksum_elements
 from neve.s3.metadata import check_served
-from neve.s3.operations.copy_object import find_source
+from neve.s3.operations.copy_object import find_source, source_version_headers
 from neve.s3.operations.get_object import part_number
 from neve.s3.operations.upload_part import PART_BYTES_MAX, upload_algorithm
 from neve.s3.rehash import checksum_of
@@ -42,7 +42,7 @@ async def upload_part_copy(call: Call) -> Response:
         f"<LastModified>{stamp(part.mtime_us // 1_000_000)}</LastModified>"
         f"<ETag>&quot;{part.etag}&quot;</ETag>{part_checksum_elements(part.checksum)}"
     )
-    return xml_response("CopyPartResult", inner)
+    return xml_response("CopyPartResult", inner, source_version_headers(call, source))
 
 
 def _range(call: Call, size: int) -> ByteRange:

@@ -20,9 +20,9 @@ from neve.clock import now_us
 from neve.iam.identities import AccessKey
 from neve.iam.principals import root_principal
 
-_NEVER = "1970-01-01T00:00:00Z"
+NEVER = "1970-01-01T00:00:00Z"
 """When a key that never expires expires, in lists."""
-_NEVER_TEXTS = ("", _NEVER, "0001-01-01T00:00:00Z")
+_NEVER_TEXTS = ("", NEVER, "0001-01-01T00:00:00Z")
 _STATES = {"on": True, "off": False, "enabled": True, "disabled": False}
 _LIST_TYPES = ("all", "svcacc-only", "sts-only", "users-only")
 
@@ -49,8 +49,8 @@ async def add_service_account(call: AdminCall) -> Response:
         of_root=call.directory.is_root(target),
         name=text_of(document, "name"),
         description=text_of(document, "description") or text_of(document, "comment"),
-        expires_us=_expiry(text_of(document, "expiration")),
-        policy=_policy(document, "policy"),
+        expires_us=expiry_of(text_of(document, "expiration")),
+        policy=key_policy(document, "policy"),
         enabled=_state(text_of(document, "status", "enabled")),
     )
     key = await call.directory.put_key(key)
@@ -71,9 +71,9 @@ async def update_service_account(call: AdminCall) -> Response:
     if status := text_of(document, "newStatus"):
         changes["enabled"] = _state(status)
     if document.get("newExpiration") is not None:
-        changes["expires_us"] = _expiry(text_of(document, "newExpiration"))
+        changes["expires_us"] = expiry_of(text_of(document, "newExpiration"))
     if document.get("newPolicy") is not None:
-        changes["policy"] = _policy(document, "newPolicy")
+        changes["policy"] = key_policy(document, "newPolicy")
     if not (key.secret or "secret" in changes):
         raise AdminError("XMinioAdminNoSecretKey", "the stored one cannot be read: give a new one")
     await call.directory.put_key(replace(key, **changes))
@@ -195,10 +195,10 @@ def _summary(key: AccessKey) -> dict[str, Any]:
 
 
 def _expires(key: AccessKey) -> str:
-    return time_text(key.expires_us) if key.expires_us else _NEVER
+    return time_text(key.expires_us) if key.expires_us else NEVER
 
 
-def _expiry(text: str) -> int:
+def expiry_of(text: str) -> int:
     """Return microseconds, 0 for never. Raises: AdminError."""
     if text in _NEVER_TEXTS:
         return 0
@@ -212,7 +212,7 @@ def _expiry(text: str) -> int:
     return at_us
 
 
-def _policy(document: dict[str, Any], field: str) -> bytes | None:
+def key_policy(document: dict[str, Any], field: str) -> bytes | None:
     """Return the policy of a key; None when it is absent or says nothing: the user's hold then."""
     value = document.get(field)
     if value is None:

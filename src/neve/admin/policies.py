@@ -83,7 +83,7 @@ async def list_policy_entities(call: AdminCall) -> Response:
     if groups:
         document["groupMappings"] = _of_groups(call, groups)
     if policies or not (users or groups):
-        names = policies or _attached(call)
+        names = policies or attached(call)
         document["policyMappings"] = [
             {"policy": name, "users": users_of, "groups": groups_of}
             for name in names
@@ -119,7 +119,7 @@ def _policy(call: AdminCall, name: str) -> NamedPolicy:
     return policy
 
 
-def _attached(call: AdminCall) -> list[str]:
+def attached(call: AdminCall) -> list[str]:
     """Return the names of all policies that somebody has, scoped ones among them."""
     directory = call.directory
     names = {name for holder in directory.users() for name in holder.policies}

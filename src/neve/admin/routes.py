@@ -77,9 +77,9 @@ _IDENTITIES = (
         "ListAccessKeysBulk", "GET list-access-keys-bulk", "ListServiceAccounts", "keys", own=True
     ),
     _row("TemporaryAccountInfo", "GET temporary-account-info", "ListTemporaryAccounts", "keys"),
-    _row("ExportIam", "GET export-iam", "ExportIAM"),
-    _row("ImportIam", "PUT import-iam", "ImportIAM"),
-    _row("ImportIamV2", "PUT import-iam-v2", "ImportIAM"),
+    _row("ExportIam", "GET export-iam", "ExportIAM", "iam_archive"),
+    _row("ImportIam", "PUT import-iam", "ImportIAM", "iam_archive"),
+    _row("ImportIamV2", "PUT import-iam-v2", "ImportIAM", "iam_archive"),
     _row("RevokeTokens", "POST revoke-tokens/*", "RemoveServiceAccount"),
     *(
         _row(f"{verb}IdentityProvider", f"{method} idp-config/*", "ConfigUpdate")
@@ -103,11 +103,13 @@ _BUCKETS = (
         "ExportBucketMetadata",
         "GET export-bucket-metadata",
         "ExportBucketMetadata",
+        "bucket_archive",
     ),
     _row(
         "ImportBucketMetadata",
         "PUT import-bucket-metadata",
         "ImportBucketMetadata",
+        "bucket_archive",
     ),
     _row("ListRemoteTargets", "GET list-remote-targets", "GetBucketTarget"),
     _row("SetRemoteTarget", "PUT set-remote-target", "SetBucketTarget"),

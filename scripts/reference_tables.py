@@ -10,6 +10,7 @@ up to date.
 import ast
 import inspect
 import itertools
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -21,7 +22,8 @@ from typing import Any
 from neve import config
 from neve.config import Config
 from neve.engine import commit, upload, write
-from neve.iam import documents
+from neve.iam import documents, editor
+from neve.iam.canned import canned_policies
 from neve.names import KEY_BYTES_MAX
 from neve.s3 import cors, listing, metadata, request, tagging, xml
 from neve.s3.errors import CODES, DOMAIN
@@ -56,6 +58,8 @@ _FIXED: tuple[tuple[str, int, str], ...] = (
     ("User metadata, names and values", metadata.USER_BYTES_MAX, "bytes"),
     ("Tags of an object", tagging.TAGS_MAX, ""),
     ("Bucket policy", documents.POLICY_BYTES_MAX, "bytes"),
+    ("Policy for users", documents.POLICY_BYTES_MAX, "bytes"),
+    ("Policy of an access key", editor.KEY_POLICY_BYTES_MAX, "bytes"),
     ("CORS rules of a bucket", cors.RULES_MAX, ""),
     ("CORS rules of a bucket, as a document", cors.DOCUMENT_BYTES_MAX, "bytes"),
     ("Life of a presigned URL", EXPIRES_S_MAX, "seconds"),
@@ -127,12 +131,30 @@ def domain_table() -> Iterator[str]:
         yield f"| `{kind.__name__}` | `{code}` | {inspect.cleandoc(kind.__doc__ or '')} |"
 
 
+def policies_table() -> Iterator[str]:
+    """The statements of the policies that Neve gives."""
+    yield "| policy | lets do | where | when |"
+    yield "|---|---|---|---|"
+    for policy in canned_policies():
+        for number, said in enumerate(json.loads(policy.document)["Statement"]):
+            name = "" if number else f"`{policy.name}`"
+            actions = ", ".join(f"`{action}`" for action in said["Action"])
+            where = ", ".join(f"`{place}`" for place in said.get("Resource", []))
+            when = ", ".join(
+                f"`{operator} {key} {value}`"
+                for operator, keys in said.get("Condition", {}).items()
+                for key, value in keys.items()
+            )
+            yield f"| {name} | {actions} | {where} | {when} |"
+
+
 TABLES: dict[str, Callable[[], Iterator[str]]] = {
     "settings": settings_table,
     "limits": limits_table,
     "fixed": fixed_table,
     "errors": errors_table,
     "domain": domain_table,
+    "policies": policies_table,
 }
 
 

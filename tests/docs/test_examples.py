@@ -20,6 +20,7 @@ EXAMPLES = (
     "docs/how-to/lifecycle.md",
     "docs/how-to/web-viewers.md",
     "docs/how-to/quotas.md",
+    "docs/how-to/users.md",
 )
 
 

@@ -27,7 +27,7 @@ def script() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["configuration", "limits", "errors"])
+@pytest.mark.parametrize("name", ["configuration", "limits", "errors", "policies"])
 def test_the_tables_are_up_to_date(script: ModuleType, name: str) -> None:
     page = REFERENCE / f"{name}.md"
     assert page in script.pages()

@@ -89,6 +89,20 @@ def trailing(data: bytes) -> bytes:
     return CRC32 + b":" + base64.b64encode(zlib.crc32(data).to_bytes(4, "big")) + b"\r\n"
 
 
+def minio_trailer_body() -> bytes:
+    """The same as minio-go, which `mc` is made of, frames it: LF after the trailer, then CRLF."""
+    line = trailing(DATA).replace(b"\r", b"")
+    return frames(DATA) + b"0\r\n" + line + b"\r\n\r\n"
+
+
+def signed_minio_trailer_body() -> bytes:
+    """The same, signed."""
+    body, last = signed_frames(DATA, b"", end=b"")
+    line = trailing(DATA).replace(b"\r", b"")
+    signature = trailer_signature(last, line)
+    return body + line + b"\r\nx-amz-trailer-signature:" + signature + b"\r\n\r\n"
+
+
 def signed_trailer_body() -> bytes:
     """DATA with its checksum as a trailer, both signed."""
     body, last = signed_frames(DATA, b"", end=b"")

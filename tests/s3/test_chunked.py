@@ -16,8 +16,10 @@ from tests.s3.framed_bodies import (
     UNSIGNED,
     decode,
     frames,
+    minio_trailer_body,
     refusal,
     signed_frames,
+    signed_minio_trailer_body,
     signed_spec,
     signed_trailer_body,
     trailing,
@@ -147,6 +149,13 @@ WHOLE = {
     "trailer": (frames(DATA) + b"0\r\n" + trailing(DATA) + b"\r\n", 8, UNSIGNED, (CRC32,)),
     "signed": (signed_frames(b"a" * 8192, b"bc", b"")[0], 8194, signed_spec(), ()),
     "signed trailer": (signed_trailer_body(), 8, signed_spec(STREAM_SIGNED_TRAILER), (CRC32,)),
+    "minio trailer": (minio_trailer_body(), 8, UNSIGNED, (CRC32,)),
+    "signed minio trailer": (
+        signed_minio_trailer_body(),
+        8,
+        signed_spec(STREAM_SIGNED_TRAILER),
+        (CRC32,),
+    ),
     "empty": (b"0\r\n\r\n", 0, UNSIGNED, ()),
 }
 

@@ -2,7 +2,8 @@
 
     frame    = size in hex [";chunk-signature=" 64 hex digits] CRLF, size bytes, CRLF
     body     = frame … frame, "0" [";chunk-signature=" …] CRLF, trailers, [CRLF]
-    trailers = (name ":" value CRLF) …, ["x-amz-trailer-signature:" 64 hex digits CRLF]
+    trailers = (name ":" value end) …, ["x-amz-trailer-signature:" 64 hex digits CRLF]
+    end      = CRLF, or LF CRLF, as minio-go has it
 
 It is fed whatever pieces the socket yields and passes decoded bytes on at once: only lines are held
 back, never data. The caller must not let the object be seen before `finish()` returned, since the
@@ -62,6 +63,7 @@ class ChunkDecoder:
         "_frame_signature",
         "_hash",
         "_line",
+        "_lone",
         "_missing",
         "_previous",
         "_signed",
@@ -95,6 +97,8 @@ class ChunkDecoder:
         self._state = _HEADER
         self._line = b""
         """What has come of a line whose end has not."""
+        self._lone = False
+        """A trailer ended with LF: the CRLF that belongs to it is still to come."""
         self._decoded = 0
         self._frame = FRAME_BYTES_MIN
         """Size of the present frame, or of the last one."""
@@ -121,7 +125,7 @@ class ChunkDecoder:
 
     def finish(self) -> dict[bytes, bytes]:
         """End the body; return its trailers. Raises S3Error if anything is missing or wrong."""
-        if self._state not in (_TRAILER, _TAIL) or self._line:
+        if self._state not in (_TRAILER, _TAIL) or self._line or self._lone:
             raise _incomplete()
         if self._spec.kind == STREAM_SIGNED_TRAILER:
             self._check_trailer_signature()
@@ -168,8 +172,11 @@ class ChunkDecoder:
         line = self._line + text[: index + 1]
         self._line = b""
         if not line.endswith(b"\r\n"):
-            raise _incomplete()
-        if self._state == _HEADER:
+            if self._state != _TRAILER or len(line) == 1:
+                raise _incomplete()
+            self._lone = True
+            self._take_trailer(line[:-1])
+        elif self._state == _HEADER:
             self._start_frame(line[:-2])
         elif self._state == _TRAILER:
             self._take_trailer(line[:-2])
@@ -226,7 +233,9 @@ class ChunkDecoder:
 
     def _take_trailer(self, line: bytes) -> None:
         if not line:
-            self._state = _TAIL
+            if not self._lone:
+                self._state = _TAIL
+            self._lone = False
             return
         name, colon, value = line.partition(b":")
         name = name.strip().lower()

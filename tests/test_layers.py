@@ -16,7 +16,7 @@ LADDER: dict[str, set[str]] = {
     "admin": {"", "catalog", "engine", "iam", "audit", "s3"},
     "server": {"", "catalog", "engine", "iam", "audit", "s3", "admin"},
     "cli": {"", "engine", "server"},
-    "testing": {"", "catalog", "blobs", "engine", "iam", "s3", "admin", "server"},
+    "testing": {"", "catalog", "blobs", "engine", "iam", "s3", "admin", "server", "cli"},
 }
 
 
@@ -65,3 +65,16 @@ def test_no_module_imports_from_below_its_layer() -> None:
 def test_operations_do_not_import_the_server_or_the_disk() -> None:
     for path in (SOURCE / "s3").rglob("*.py"):
         assert "neve.disk" not in imports_of(path), path
+
+
+OPERATORS = {"serve", "backup", "restore", "rebuild", "key", "version"}
+"""Verbs that work on a folder of this machine; all others of the command line speak HTTP."""
+
+
+def test_client_verbs_know_no_server() -> None:
+    allowed = {"neve.names", "neve.errors", "neve.signing", "neve.__version__"}
+    for path in sorted((SOURCE / "cli").rglob("*.py")):
+        if path.parent.name == "verbs" and path.stem in OPERATORS:
+            continue
+        others = {name for name in imports_of(path) if not name.startswith("neve.cli")}
+        assert others <= allowed, path

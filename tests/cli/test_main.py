@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from neve import __version__
-from neve.cli.main import VERBS, main
+from neve.cli.main import VERBS, find_verb, main, module_name
 
 SOURCE = str(Path(__file__).parents[2] / "src")
 CPU_S_MAX = 0.150
@@ -51,6 +51,50 @@ def test_command_line_imports_no_server_before_it_is_needed() -> None:
     assert set(eval(done.stdout)) == {"neve.cli", "neve.cli.main", "neve.errors"}
 
 
+def every_verb() -> list[str]:
+    """The full names of all verbs, those of groups as well."""
+    names: list[str] = []
+
+    def visit(words: list[str], verbs: dict[str, str]) -> None:
+        for verb in verbs:
+            _, module, _ = find_verb([*words, verb])
+            if hasattr(module, "VERBS"):
+                visit([*words, verb], module.VERBS)
+            else:
+                names.append(" ".join([*words, verb]))
+
+    visit([], VERBS)
+    return names
+
+
+def test_every_module_of_a_verb_is_in_a_table() -> None:
+    folder = Path(SOURCE) / "neve" / "cli" / "verbs"
+    files = {
+        ".".join(path.relative_to(folder).with_suffix("").parts)
+        for path in folder.rglob("*.py")
+        if path.stem != "__init__" and not path.stem.startswith("_")
+    }
+    named = {".".join(map(module_name, name.split())) for name in every_verb()}
+    assert named == files
+
+
+@pytest.mark.parametrize("words", [["alias"], ["alias", "--help"], ["help", "alias"]])
+def test_help_of_a_group_lists_its_verbs(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 0
+    text = capsys.readouterr().out
+    assert "usage: neve alias VERB" in text
+    assert "\n  set " in text
+
+
+def test_unknown_verb_of_a_group_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["alias", "sett"]) == 2
+    assert capsys.readouterr().err == (
+        "neve: 'sett' is no verb of neve alias: choose one of set, ls, rm, import, export.\n"
+    )
+
+
 def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     text = capsys.readouterr().out
@@ -59,12 +103,12 @@ def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", every_verb())
 def test_help_of_a_verb_has_examples_and_describes_every_flag(
     verb: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as end:
-        main([verb, "--help"])
+        main([*verb.split(), "--help"])
     assert end.value.code == 0
     text = capsys.readouterr().out
     assert "examples:" in text

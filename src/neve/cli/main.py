@@ -1,33 +1,64 @@
 """The command `neve`: finds the verb, runs it, and turns refusals into one sentence.
 
-Imports next to nothing: a verb's module is imported when the verb is used. Exit status: 0 done,
-1 refused or failed, 2 wrong usage, 130 interrupted.
+Imports next to nothing: a verb's module is imported when the verb is used.
+
+A verb is a module `neve.cli.verbs.<verb>` with a docstring, `EXAMPLES`, `add_arguments(parser)` and
+`run`. An operator's verb works on a folder of this machine: `run(options)` returns the exit status.
+A client's verb speaks HTTP to a server; it has `RESULTS`, the classes of what it may answer, and
+`run(options, session)` yields them; it also gets the flags of `neve.cli.session`. A package with
+`VERBS` holds verbs of its own (`neve alias set`).
+
+Exit status: 0 done, 1 refused or failed, also when only a part did, 2 wrong usage, 130 interrupted.
 """
 
 import argparse
 import os
 import sys
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from neve import __version__
 from neve.errors import NeveError
 
-VERBS = {
-    "serve": "serve a folder as an S3 object store",
-    "backup": "copy a store to another folder, while it is served or not",
-    "restore": "make a store out of a backup",
-    "rebuild": "make a lost or damaged catalog anew from the stored bytes",
-    "key": "change the key that seals the secrets of users",
-    "version": "show the versions of Neve and of what it stands on",
+GROUPS: dict[str, dict[str, str]] = {
+    "servers": {
+        "alias": "names for servers: set, ls, rm, import, export",
+        "ping": "measure how fast a server answers",
+        "ready": "say whether a server is ready; wait until it is",
+    },
+    "data": {
+        "ls": "list buckets and objects",
+        "cat": "write objects to the standard output",
+    },
+    "buckets": {
+        "mb": "make buckets",
+        "rb": "remove buckets",
+    },
+    "store (on the machine that has the folder)": {
+        "serve": "serve a folder as an S3 object store",
+        "backup": "copy a store to another folder, while it is served or not",
+        "restore": "make a store out of a backup",
+        "rebuild": "make a lost or damaged catalog anew from the stored bytes",
+        "key": "change the key that seals the secrets of users",
+    },
+    "about": {
+        "version": "show the versions of Neve and of what it stands on",
+    },
 }
+VERBS = {verb: text for group in GROUPS.values() for verb, text in group.items()}
+
+_SYNONYMS = {"list": "ls", "remove": "rm", "delete": "rm", "-V": "version", "--version": "version"}
+_LEADING = ("--json", "--quiet", "-q", "--debug", "--no-color", "--insecure")
+"""Shared flags that may also stand before the verb, as with mc."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        return _run(arguments)
+        status = _run(arguments)
+        sys.stdout.flush()
+        return status
     except NeveError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
@@ -44,28 +75,74 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        if arguments[1:2] and arguments[1] in VERBS:
-            return _run([arguments[1], "--help"])
+    leading, words = _split_leading(arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        if len(words) > 1:
+            return _run([*words[1:], "--help"])
         print(_usage())
         return 0
-    verb = arguments[0]
-    if verb in ("-V", "--version"):
-        verb = "version"
-    if verb not in VERBS:
-        _fail(f"{verb!r} is no verb of neve: choose one of {', '.join(VERBS)}.")
+    try:
+        name, module, rest = find_verb(words)
+    except LookupError as error:
+        _fail(str(error.args[0]))
         return 2
-    module = import_module(f"neve.cli.verbs.{verb}")
+    if hasattr(module, "VERBS"):
+        print(_usage_of_group(name, module))
+        return 0
+    parser = parser_of(name, module)
+    options = parser.parse_args([*leading, *rest] if hasattr(module, "RESULTS") else rest)
+    if hasattr(module, "RESULTS"):
+        from neve.cli.session import run_verb
+
+        return run_verb(module, options)
+    status: int = module.run(options)
+    return status
+
+
+def find_verb(words: list[str]) -> tuple[str, Any, list[str]]:
+    """Return the verb's full name, its module, and the words behind the name.
+
+    The module is that of a group when its help is asked for. Raises: LookupError (a sentence).
+    """
+    name, module, verbs = "neve", None, VERBS
+    path = "neve.cli.verbs"
+    while verbs:
+        word = words[0] if words else "--help"
+        if module and word in ("-h", "--help", "help"):
+            return name, module, []
+        if word not in verbs:
+            word = _SYNONYMS.get(word, word)
+        if word not in verbs:
+            raise LookupError(f"{word!r} is no verb of {name}: choose one of {', '.join(verbs)}.")
+        name = f"{name} {word}"
+        path = f"{path}.{module_name(word)}"
+        module = import_module(path)
+        verbs = getattr(module, "VERBS", {})
+        words = words[1:]
+    return name, module, words
+
+
+def module_name(verb: str) -> str:
+    """The module of a verb; names that Python keeps for itself get an underscore."""
+    name = verb.replace("-", "_")
+    return f"{name}_" if name in ("import", "del", "is", "from", "with") else name
+
+
+def parser_of(name: str, module: Any) -> argparse.ArgumentParser:
+    """Return the parser of a verb, with the shared flags if it is a client's."""
     parser = _Parser(
-        prog=f"neve {verb}",
+        prog=name,
         description=module.__doc__,
         epilog=module.EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     module.add_arguments(parser)
-    status: int = module.run(parser.parse_args(arguments[1:]))
-    return status
+    if hasattr(module, "RESULTS"):
+        from neve.cli.session import add_shared_arguments
+
+        add_shared_arguments(parser)
+    return parser
 
 
 class _Parser(argparse.ArgumentParser):
@@ -75,18 +152,42 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
+def _split_leading(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Divide into the shared flags before the verb and the rest."""
+    count = 0
+    while count < len(arguments):
+        if arguments[count] in _LEADING or arguments[count].startswith("--config-dir="):
+            count += 1
+        elif arguments[count] == "--config-dir" and count + 1 < len(arguments):
+            count += 2
+        else:
+            break
+    return arguments[:count], arguments[count:]
+
+
 def _usage() -> str:
     lines = [f"Neve {__version__}: an S3-compatible object store for scientific data.", ""]
-    lines += ["usage: neve VERB …", ""]
-    lines += [f"  {verb:<9} {text}" for verb, text in VERBS.items()]
+    lines += ["usage: neve VERB …"]
+    for group, verbs in GROUPS.items():
+        lines += ["", f"{group}:"]
+        lines += [f"  {verb:<9} {text}" for verb, text in verbs.items()]
     lines += [
         "",
         "examples:",
         "  neve serve ./data",
-        "  neve serve /srv/neve --address 0.0.0.0:9000",
-        "  neve serve --help",
+        "  neve alias set local http://127.0.0.1:9000",
+        "  neve ls local/bucket",
+        "  neve ls --help",
+        "",
+        "exit status: 0 done, 1 refused or failed (also in part), 2 wrong usage, 130 interrupted",
     ]
     return "\n".join(lines)
+
+
+def _usage_of_group(name: str, module: Any) -> str:
+    lines = [f"usage: {name} VERB …", "", (module.__doc__ or "").strip(), ""]
+    lines += [f"  {verb:<9} {text}" for verb, text in module.VERBS.items()]
+    return "\n".join([*lines, "", module.EXAMPLES.rstrip()])
 
 
 def _fail(message: str) -> int:

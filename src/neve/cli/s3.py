@@ -1,0 +1,365 @@
+"""The calls of S3 that verbs need, as functions; listings are iterators that ask page by page.
+
+Object data of any size goes through `get` and `put` as streams; verbs that move much have an
+engine of their own. Documents that change a bucket carry Content-MD5, which old servers want.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import IO, NamedTuple, Self
+from urllib.parse import unquote_plus
+
+from neve.cli.aliases import Alias
+from neve.cli.errors import ServerError
+from neve.cli.transport import Answer, Query, Stream, Transport
+from neve.cli.xml import Node, document, element, moment, parse
+
+PAGE = 1000
+DELETE_MAX = 1000
+
+
+class Bucket(NamedTuple):
+    """A row of ListBuckets."""
+
+    name: str
+    created: datetime
+
+
+class Prefix(NamedTuple):
+    """What keys have in common up to a delimiter."""
+
+    key: str
+
+
+class Object(NamedTuple):
+    """A row of a listing: an object, or one version of it, or a delete marker."""
+
+    key: str
+    size: int
+    modified: datetime
+    etag: str
+    storage_class: str
+    version: str = ""
+    """'' in listings without versions; `null` for the version that has no id."""
+    latest: bool = True
+    marker: bool = False
+
+
+class Upload(NamedTuple):
+    """A multipart upload that was begun and not ended."""
+
+    key: str
+    upload: str
+    begun: datetime
+
+
+class Head(NamedTuple):
+    """What HEAD says about an object."""
+
+    size: int
+    modified: datetime
+    etag: str
+    content_type: str
+    version: str
+    storage_class: str
+    metadata: dict[str, str]
+    """The user's own, names in lower case without `x-amz-meta-`."""
+    headers: dict[str, str]
+    """All headers of the answer, names in lower case."""
+
+
+class Failed(NamedTuple):
+    """A key that DeleteObjects could not delete."""
+
+    key: str
+    version: str
+    code: str
+    message: str
+
+
+class S3:
+    """The S3 calls of one server."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+
+    @property
+    def alias(self) -> Alias:
+        """The server's alias."""
+        return self.transport.alias
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    # Buckets.
+
+    def buckets(self) -> Iterator[Bucket]:
+        """Every bucket that the caller may see."""
+        query: dict[str, str] = {}
+        while True:
+            root = self._document("GET", "", query, "list buckets")
+            for node in (root.find("Buckets") or root).all("Bucket"):
+                row = node.texts()
+                yield Bucket(row["Name"], moment(row["CreationDate"]))
+            token = root.text("ContinuationToken")
+            if not token:
+                return
+            query = {"continuation-token": token}
+
+    def bucket_exists(self, bucket: str) -> bool:
+        """Whether the bucket exists. Raises: ServerError when that may not be known."""
+        answer = self.transport.request("HEAD", bucket, doing="see this bucket", accept=(404,))
+        return answer.status != 404
+
+    def make_bucket(self, bucket: str, region: str = "", lock: bool = False) -> None:
+        """Make a bucket."""
+        headers = {"x-amz-bucket-object-lock-enabled": "true"} if lock else {}
+        where = region or self.alias.region
+        body = b""
+        if where and where != "us-east-1":
+            body = document("CreateBucketConfiguration", [element("LocationConstraint", where)])
+        self.transport.request("PUT", bucket, headers=headers, body=body, doing="make a bucket")
+
+    def delete_bucket(self, bucket: str, force: bool = False) -> None:
+        """Remove a bucket; `force` asks a MinIO or Neve server to remove what it holds as well."""
+        headers = {"x-minio-force-delete": "true"} if force else {}
+        self.transport.request("DELETE", bucket, headers=headers, doing="remove this bucket")
+
+    def get_setting(self, bucket: str, name: str, doing: str = "") -> bytes | None:
+        """Return a sub-resource of a bucket (`policy`, `versioning` …), None when it has none."""
+        doing = doing or f"read the {name} setting"
+        try:
+            return self.transport.request("GET", bucket, query={name: ""}, doing=doing).body
+        except ServerError as error:
+            if error.absent and error.code != "NoSuchBucket":
+                return None
+            raise
+
+    def put_setting(self, bucket: str, name: str, body: bytes, doing: str = "") -> None:
+        """Set a sub-resource of a bucket."""
+        self.transport.request(
+            "PUT",
+            bucket,
+            query={name: ""},
+            headers={"content-md5": md5_of(body)},
+            body=body,
+            doing=doing or f"change the {name} setting",
+        )
+
+    def delete_setting(self, bucket: str, name: str, doing: str = "") -> None:
+        """Remove a sub-resource of a bucket."""
+        doing = doing or f"remove the {name} setting"
+        self.transport.request("DELETE", bucket, query={name: ""}, doing=doing, accept=(404,))
+
+    # Listings.
+
+    def objects(
+        self, bucket: str, prefix: str = "", delimiter: str = "", after: str = "", page: int = PAGE
+    ) -> Iterator[Object | Prefix]:
+        """Every object under the prefix, in the order of keys; with a delimiter also prefixes."""
+        query = {"list-type": "2", "encoding-type": "url", "prefix": prefix}
+        query |= {"delimiter": delimiter} if delimiter else {}
+        query |= {"start-after": after} if after else {}
+        query |= {"max-keys": str(page)} if page != PAGE else {}
+        while True:
+            root = self._document("GET", bucket, query, "list this bucket")
+            decode = _decoder(root)
+            yield from _in_order(_rows(root, decode))
+            if root.text("IsTruncated") != "true":
+                return
+            query["continuation-token"] = root.text("NextContinuationToken")
+
+    def versions(
+        self, bucket: str, prefix: str = "", delimiter: str = ""
+    ) -> Iterator[Object | Prefix]:
+        """Every version and delete marker, newest first within a key."""
+        query = {"versions": "", "encoding-type": "url", "prefix": prefix}
+        query |= {"delimiter": delimiter} if delimiter else {}
+        while True:
+            root = self._document("GET", bucket, query, "list the versions of this bucket")
+            decode = _decoder(root)
+            yield from _in_order(_rows(root, decode))
+            if root.text("IsTruncated") != "true":
+                return
+            query["key-marker"] = decode(root.text("NextKeyMarker"))
+            query["version-id-marker"] = root.text("NextVersionIdMarker")
+
+    def uploads(self, bucket: str, prefix: str = "", delimiter: str = "") -> Iterator[Upload]:
+        """Every multipart upload that is in progress or was left."""
+        query = {"uploads": "", "encoding-type": "url", "prefix": prefix}
+        query |= {"delimiter": delimiter} if delimiter else {}
+        while True:
+            root = self._document("GET", bucket, query, "list the uploads of this bucket")
+            decode = _decoder(root)
+            for node in root.all("Upload"):
+                row = node.texts()
+                yield Upload(decode(row["Key"]), row["UploadId"], moment(row["Initiated"]))
+            if root.text("IsTruncated") != "true":
+                return
+            query["key-marker"] = decode(root.text("NextKeyMarker"))
+            query["upload-id-marker"] = root.text("NextUploadIdMarker")
+
+    # Objects.
+
+    def head(
+        self, bucket: str, key: str, version: str = "", headers: Mapping[str, str] | None = None
+    ) -> Head:
+        """Return what is known of an object. Raises: ServerError (`absent` when there is none)."""
+        query = {"versionId": version} if version else {}
+        answer = self.transport.request(
+            "HEAD", bucket, key, query, headers, doing="read this object"
+        )
+        return _head_of(answer)
+
+    def find(self, bucket: str, key: str, version: str = "") -> Head | None:
+        """As `head`, None when there is no such object."""
+        try:
+            return self.head(bucket, key, version)
+        except ServerError as error:
+            if error.absent and error.code != "NoSuchBucket":
+                return None
+            raise
+
+    def get(
+        self,
+        bucket: str,
+        key: str,
+        version: str = "",
+        start: int | None = None,
+        stop: int | None = None,
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Stream:
+        """Return the bytes `[start, stop)` of an object; a negative start counts from the end."""
+        fields = dict(query or {}) | ({"versionId": version} if version else {})
+        sent = dict(headers or {})
+        if start is not None and start < 0:
+            sent["range"] = f"bytes={start}"
+        elif start or stop is not None:
+            sent["range"] = f"bytes={start or 0}-" + (f"{stop - 1}" if stop is not None else "")
+        return self.transport.stream("GET", bucket, key, fields, sent, doing="read this object")
+
+    def put(
+        self,
+        bucket: str,
+        key: str,
+        body: bytes | IO[bytes],
+        headers: Mapping[str, str] | None = None,
+        query: Query | None = None,
+    ) -> Answer:
+        """Write an object; a stream needs `content-length` among the headers."""
+        sent = dict(headers or {})
+        if isinstance(body, bytes):
+            sent.setdefault("content-md5", md5_of(body))
+        return self.transport.request(
+            "PUT", bucket, key, query, sent, body, doing="write this object"
+        )
+
+    def delete(self, bucket: str, key: str, version: str = "", bypass: bool = False) -> Answer:
+        """Delete an object, or a version of it."""
+        query = {"versionId": version} if version else {}
+        headers = {"x-amz-bypass-governance-retention": "true"} if bypass else {}
+        return self.transport.request(
+            "DELETE", bucket, key, query, headers, doing="delete this object"
+        )
+
+    def delete_many(
+        self, bucket: str, keys: Iterable[tuple[str, str]], bypass: bool = False
+    ) -> list[Failed]:
+        """Delete up to `DELETE_MAX` pairs of key and version ('' for none); return the failures."""
+        rows = [
+            element(
+                "Object",
+                [element("Key", key)] + ([element("VersionId", version)] if version else []),
+            )
+            for key, version in keys
+        ]
+        body = document("Delete", [element("Quiet", "true"), *rows])
+        headers = {"content-md5": md5_of(body)}
+        if bypass:
+            headers["x-amz-bypass-governance-retention"] = "true"
+        answer = self.transport.request(
+            "POST", bucket, query={"delete": ""}, headers=headers, body=body,
+            doing="delete objects", idempotent=True,
+        )  # fmt: skip
+        found = (node.texts() for node in parse(answer.body).all("Error"))
+        return [
+            Failed(row.get("Key", ""), row.get("VersionId", ""), row.get("Code", ""),
+                   row.get("Message", ""))
+            for row in found
+        ]  # fmt: skip
+
+    def presign(
+        self, method: str, bucket: str, key: str, expires_s: int, query: Query | None = None
+    ) -> str:
+        """Return a URL with which anybody may do `method` for a while."""
+        return self.transport.presign(method, bucket, key, expires_s, query)
+
+    def _document(self, method: str, bucket: str, query: Query, doing: str) -> Node:
+        answer = self.transport.request(method, bucket, query=query, doing=doing)
+        return parse(answer.body, f"the answer of {self.transport.host}")
+
+
+def md5_of(body: bytes) -> str:
+    """Return the value of Content-MD5."""
+    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+
+
+def _decoder(root: Node) -> Callable[[str], str]:
+    """How keys are written in a listing: as the server was asked, if it knows how."""
+    return unquote_plus if root.text("EncodingType") == "url" else _as_it_is
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _rows(root: Node, decode: Callable[[str], str]) -> Iterator[Object | Prefix]:
+    for node in root:
+        if node.name == "CommonPrefixes":
+            yield Prefix(decode(node.text("Prefix")))
+        elif node.name in ("Contents", "Version", "DeleteMarker"):
+            row = node.texts()
+            yield Object(
+                decode(row["Key"]),
+                int(row.get("Size") or 0),
+                moment(row["LastModified"]),
+                row.get("ETag", "").strip('"'),
+                row.get("StorageClass") or "STANDARD",
+                row.get("VersionId", ""),
+                row.get("IsLatest", "true") == "true",
+                node.name == "DeleteMarker",
+            )
+
+
+def _in_order(rows: Iterator[Object | Prefix]) -> list[Object | Prefix]:
+    """Objects and prefixes of a page in the order of keys; versions of a key stay as they are."""
+    return sorted(rows, key=lambda row: row.key.encode())
+
+
+def _head_of(answer: Answer) -> Head:
+    headers = answer.headers
+    return Head(
+        int(headers.get("content-length", 0)),
+        parsedate_to_datetime(headers.get("last-modified", "Thu, 01 Jan 1970 00:00:00 GMT")),
+        headers.get("etag", "").strip('"'),
+        headers.get("content-type", ""),
+        headers.get("x-amz-version-id", ""),
+        headers.get("x-amz-storage-class", "STANDARD"),
+        {
+            name.removeprefix("x-amz-meta-"): value
+            for name, value in headers.items()
+            if name.startswith("x-amz-meta-")
+        },
+        headers,
+    )

@@ -1,0 +1,412 @@
+"""Signed requests to one server: connections kept, retries, refusals as one sentence.
+
+Invariants: a request that may have taken effect is sent again only if that does no harm
+(`idempotent`); a redirect is never followed, only reported, save to the region that AWS names;
+what `--debug` shows has no signature, token or key in it. One transport serves several threads.
+"""
+
+import hashlib
+import http.client
+import random
+import socket
+import ssl
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, NamedTuple, Self
+from urllib.parse import quote, urlsplit
+
+from neve.cli.aliases import Alias
+from neve.cli.errors import CliError, Unreachable
+from neve.cli.refusals import refusal_of, region_of, unreachable_of
+from neve.signing import UNSIGNED_PAYLOAD, presign_url, sign_headers
+
+TIMEOUT_S = 60.0
+CONNECT_TIMEOUT_S = 10.0
+ATTEMPTS = 5
+BACKOFF_S = 0.2
+REGION = "us-east-1"
+"""What is signed when nobody has said otherwise; most servers but AWS accept any."""
+
+_AGAIN = frozenset((429, 500, 502, 503, 504))
+_AGAIN_CODES = ("SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable")
+_VIRTUAL = (".amazonaws.com", ".aliyuncs.com", ".myqcloud.com")
+_SECRET_HEADERS = ("authorization", "token", "customer-key", "cookie", "secret")
+_SECRET_FIELDS = ("X-Amz-Signature", "X-Amz-Security-Token", "X-Amz-Credential", "Signature")
+
+Query = Mapping[str, str]
+
+
+class Answer(NamedTuple):
+    """A whole answer. Header names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Stream:
+    """An answer whose body is read bit by bit. Close it, or use it as a context manager."""
+
+    def __init__(
+        self, raw: http.client.HTTPResponse, headers: dict[str, str], done: Callable[[bool], None]
+    ) -> None:
+        self.status = raw.status
+        self.headers = headers
+        self._raw = raw
+        self._done = done
+
+    @property
+    def size(self) -> int:
+        """Bytes of the body, -1 when the server does not say."""
+        return int(self.headers.get("content-length", -1))
+
+    def read(self, size: int = 1 << 20) -> bytes:
+        """Return the next bytes, none at the end. Raises: Unreachable when the server stops."""
+        try:
+            piece = self._raw.read(size)
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(f"the answer broke off: {error}.", "BrokenOff") from error
+        if not piece and self._raw.length:
+            raise Unreachable(f"the answer ended {self._raw.length:,} bytes too soon.", "BrokenOff")
+        return piece
+
+    def __iter__(self) -> Iterator[bytes]:
+        while piece := self.read():
+            yield piece
+
+    def close(self) -> None:
+        """Give the connection back if the body was read to its end, else close it."""
+        if not self._raw.isclosed() and self._raw.length == 0:
+            self._raw.read()
+        self._done(self._raw.isclosed())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class Transport:
+    """Requests to the server of one alias."""
+
+    def __init__(
+        self,
+        alias: Alias,
+        insecure: bool = False,
+        debug: bool = False,
+        authorities: tuple[str, ...] = (),
+        attempts: int = ATTEMPTS,
+    ) -> None:
+        """`authorities` are files of certificates that are trusted besides the system's."""
+        self.alias = alias
+        self.attempts = attempts
+        parts = urlsplit(alias.url)
+        self.scheme, self.host = parts.scheme, parts.netloc
+        self._insecure, self._debug, self._authorities = insecure, debug, authorities
+        self._context: ssl.SSLContext | None = None
+        self._idle: dict[str, deque[http.client.HTTPConnection]] = {}
+        self._regions: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def request(
+        self,
+        method: str,
+        bucket: str = "",
+        key: str = "",
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | IO[bytes] = b"",
+        *,
+        doing: str = "",
+        idempotent: bool | None = None,
+        accept: tuple[int, ...] = (),
+    ) -> Answer:
+        """Send a request and return its whole answer.
+
+        `doing` completes "may not …" and "could not …" of a refusal. Statuses in `accept` are
+        returned, all others but 2xx raise. Raises: ServerError, Unreachable.
+        """
+        stream = self.stream(
+            method, bucket, key, query, headers, body,
+            doing=doing, idempotent=idempotent, accept=accept,
+        )  # fmt: skip
+        with stream:
+            data = b"".join(stream) if method != "HEAD" else b""
+            return Answer(stream.status, stream.headers, data)
+
+    def stream(
+        self,
+        method: str,
+        bucket: str = "",
+        key: str = "",
+        query: Query | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | IO[bytes] = b"",
+        *,
+        doing: str = "",
+        idempotent: bool | None = None,
+        accept: tuple[int, ...] = (),
+    ) -> Stream:
+        """As `request`, but the body of the answer is left to be read."""
+        may_repeat = method != "POST" if idempotent is None else idempotent
+        start = 0 if isinstance(body, bytes) or not body.seekable() else body.tell()
+        if not isinstance(body, bytes) and not body.seekable():
+            may_repeat = False
+        attempt, moved = 1, False
+        while True:
+            if attempt > 1 and not isinstance(body, bytes):
+                body.seek(start)
+            last = attempt >= self.attempts or not may_repeat
+            try:
+                stream = self._send(method, bucket, key, query or {}, headers or {}, body)
+            except (OSError, http.client.HTTPException) as error:
+                if last or _hopeless(error):
+                    raise unreachable_of(error, self.alias, attempt) from error
+                self._pause(attempt)
+                attempt += 1
+                continue
+            if stream.status < 300 or stream.status in accept:
+                return stream
+            with stream:
+                data = b"" if method == "HEAD" else stream.read(1 << 20)
+            answer = Answer(stream.status, stream.headers, data)
+            region = region_of(answer)
+            if region and not moved and region != self.region(bucket):
+                self._regions[bucket], moved = region, True
+                continue
+            refused = refusal_of(answer, self.alias, bucket, key, doing, attempt)
+            if last or not (answer.status in _AGAIN or refused.code in _AGAIN_CODES):
+                raise refused
+            self._pause(attempt)
+            attempt += 1
+
+    def prepare(self) -> bool:
+        """Have a connection ready; return whether it is a new one. Raises: Unreachable."""
+        with self._lock:
+            if self._idle.get(self.host):
+                return False
+        try:
+            connection, _ = self._connection(self.host)
+        except OSError as error:
+            raise unreachable_of(error, self.alias) from error
+        with self._lock:
+            self._idle.setdefault(self.host, deque()).append(connection)
+        return True
+
+    def region(self, bucket: str = "") -> str:
+        """The region that requests to the bucket are signed for."""
+        return self._regions.get(bucket) or self.alias.region or REGION
+
+    def url(self, bucket: str = "", key: str = "", query: Query | None = None) -> str:
+        """Return the URL of a bucket or object, percent-encoded."""
+        host, path = self._place(bucket, key)
+        fields = encode_query(query or {})
+        return f"{self.scheme}://{host}{path}" + (f"?{fields}" if fields else "")
+
+    def presign(
+        self, method: str, bucket: str, key: str, expires_s: int, query: Query | None = None
+    ) -> str:
+        """Return a URL with which anybody may do `method` for a while. Raises: CliError."""
+        alias = self.alias
+        if alias.anonymous:
+            raise CliError(
+                f"the alias {alias.name!r} has no keys, and a link must be signed.", "Anonymous"
+            )
+        fields = dict(query or {})
+        if alias.session_token:
+            fields["X-Amz-Security-Token"] = alias.session_token
+        url = self.url(bucket, key, fields)
+        region = self.region(bucket)
+        return presign_url(method, url, alias.access_key, alias.secret_key, region, expires_s)
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        with self._lock:
+            for connections in self._idle.values():
+                for connection in connections:
+                    connection.close()
+            self._idle.clear()
+
+    def tls_version(self) -> str:
+        """The TLS version of an idle connection, '' for plain HTTP."""
+        for connections in self._idle.values():
+            for connection in connections:
+                if isinstance(connection.sock, ssl.SSLSocket):
+                    return connection.sock.version() or ""
+        return ""
+
+    def _place(self, bucket: str, key: str) -> tuple[str, str]:
+        """Return host and path."""
+        host = self.host
+        region = self._regions.get(bucket)
+        if region and host.endswith(".amazonaws.com"):
+            host = f"s3.{region}.amazonaws.com"
+        path = "/" + quote(key, safe="/~")
+        if not bucket:
+            return host, path
+        virtual = self.alias.path == "off" or (
+            self.alias.path == "auto"
+            and host.endswith(_VIRTUAL)
+            and not (self.scheme == "https" and "." in bucket)
+        )
+        return (f"{bucket}.{host}", path) if virtual else (host, f"/{bucket}{path}")
+
+    def _send(
+        self,
+        method: str,
+        bucket: str,
+        key: str,
+        query: Query,
+        headers: Mapping[str, str],
+        body: bytes | IO[bytes],
+    ) -> Stream:
+        url = self.url(bucket, key, query)
+        parts = urlsplit(url)
+        sent = self._signed(method, url, bucket, headers, body)
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        if self._debug:
+            _show_request(method, url, sent)
+        connection, reused = self._connection(parts.netloc)
+        try:
+            try:
+                raw = _exchange(connection, method, target, sent, body)
+            except (ConnectionError, http.client.RemoteDisconnected):
+                # A kept connection that the server has closed meanwhile: it saw nothing of this.
+                if not reused or not isinstance(body, bytes):
+                    raise
+                connection.close()
+                connection, _ = self._connection(parts.netloc, fresh=True)
+                raw = _exchange(connection, method, target, sent, body)
+        except BaseException:
+            connection.close()
+            raise
+        found = {name.lower(): value for name, value in raw.getheaders()}
+        if self._debug:
+            _show_answer(raw.status, raw.reason, found)
+        keep = not raw.will_close
+
+        def done(whole: bool) -> None:
+            if whole and keep:
+                with self._lock:
+                    self._idle.setdefault(parts.netloc, deque()).append(connection)
+            else:
+                connection.close()
+
+        return Stream(raw, found, done)
+
+    def _signed(
+        self,
+        method: str,
+        url: str,
+        bucket: str,
+        headers: Mapping[str, str],
+        body: bytes | IO[bytes],
+    ) -> dict[str, str]:
+        alias = self.alias
+        sent = {"user-agent": "neve", "accept-encoding": "identity"}
+        sent |= {name.lower(): value for name, value in headers.items()}
+        if isinstance(body, bytes) and (body or method in ("PUT", "POST")):
+            sent["content-length"] = str(len(body))
+        if alias.anonymous:
+            return sent | {"host": urlsplit(url).netloc}
+        if alias.session_token:
+            sent["x-amz-security-token"] = alias.session_token
+        if isinstance(body, bytes):
+            payload = hashlib.sha256(body).hexdigest()
+        else:
+            payload = UNSIGNED_PAYLOAD.decode()
+        region = self.region(bucket)
+        return sign_headers(method, url, sent, alias.access_key, alias.secret_key, region, payload)
+
+    def _connection(
+        self, netloc: str, fresh: bool = False
+    ) -> tuple[http.client.HTTPConnection, bool]:
+        with self._lock:
+            idle = self._idle.get(netloc)
+            if idle and not fresh:
+                return idle.pop(), True
+        parts = urlsplit(f"{self.scheme}://{netloc}")
+        host = parts.hostname or ""
+        connection: http.client.HTTPConnection
+        if self.scheme == "https":
+            connection = http.client.HTTPSConnection(
+                host, parts.port, timeout=CONNECT_TIMEOUT_S, context=self._tls()
+            )
+        else:
+            connection = http.client.HTTPConnection(host, parts.port, timeout=CONNECT_TIMEOUT_S)
+        connection.connect()
+        assert connection.sock is not None
+        connection.sock.settimeout(TIMEOUT_S)
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection, False
+
+    def _tls(self) -> ssl.SSLContext:
+        if self._context is None:
+            context = ssl.create_default_context()
+            for file in self._authorities:
+                context.load_verify_locations(file)
+            if self._insecure:
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+            self._context = context
+        return self._context
+
+    @staticmethod
+    def _pause(attempt: int) -> None:
+        """Wait before the next attempt, longer each time, not in step with other clients."""
+        time.sleep(BACKOFF_S * 2 ** (attempt - 1) * (0.5 + random.random()))
+
+
+def encode_query(query: Query) -> str:
+    """Return the query as it is sent; a field without a value keeps its `=`."""
+    return "&".join(f"{quote(k, safe='~')}={quote(v, safe='~')}" for k, v in query.items())
+
+
+def _exchange(
+    connection: http.client.HTTPConnection,
+    method: str,
+    target: str,
+    headers: Mapping[str, str],
+    body: bytes | IO[bytes],
+) -> http.client.HTTPResponse:
+    connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+    for name, value in headers.items():
+        connection.putheader(name, value.encode("utf-8"))
+    connection.endheaders()
+    if isinstance(body, bytes):
+        if body:
+            connection.send(body)
+    else:
+        while piece := body.read(1 << 18):
+            connection.send(piece)
+    return connection.getresponse()
+
+
+def _hopeless(error: Exception) -> bool:
+    """Whether the same request would fail again in the same way."""
+    return isinstance(error, ConnectionRefusedError | socket.gaierror | ssl.SSLError)
+
+
+def _show_request(method: str, url: str, headers: Mapping[str, str]) -> None:
+    path, _, query = url.partition("?")
+    fields = [
+        f"{name}=…" if name in _SECRET_FIELDS else f"{name}={value}"
+        for name, _, value in (field.partition("=") for field in query.split("&") if field)
+    ]
+    lines = [f"> {method} {path}" + (f"?{'&'.join(fields)}" if fields else "")]
+    _show(lines, ">", headers)
+
+
+def _show_answer(status: int, reason: str, headers: Mapping[str, str]) -> None:
+    _show([f"< {status} {reason}"], "<", headers)
+
+
+def _show(lines: list[str], sign: str, headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        secret = any(word in name for word in _SECRET_HEADERS)
+        lines.append(f"{sign} {name}: {'…' if secret else value}")
+    print("\n".join(lines), file=sys.stderr)

@@ -204,6 +204,30 @@ def test_every_object_of_a_delete_is_named_with_what_became_of_it(audited: Audit
     assert (entry["status"], entry["allowed"]) == (200, False)
 
 
+def test_versions_are_named_those_made_and_those_asked_for(audited: Audited) -> None:
+    client = audited.server.client()
+    client.create_bucket(Bucket="versions")
+    client.put_bucket_versioning(Bucket="versions", VersioningConfiguration={"Status": "Enabled"})
+    put = client.put_object(Bucket="versions", Key="k", Body=b"1")
+    assert audited.of(id_of(put))["version_id"] == put["VersionId"]
+    where = {"Bucket": "versions", "Key": "k"}
+    read = client.get_object(**where, VersionId=put["VersionId"])
+    assert audited.of(id_of(read))["version_id"] == put["VersionId"]
+    marker = client.delete_object(**where)
+    assert audited.of(id_of(marker))["version_id"] == marker["VersionId"]
+    absent = "0" * 32
+    entry = audited.of(refused(client.delete_object_tagging, **where, VersionId=absent))
+    assert entry["version_id"] == absent
+    objects = [{"Key": "k"}, {"Key": "k", "VersionId": put["VersionId"]}]
+    swept = client.delete_objects(Bucket="versions", Delete={"Objects": objects})
+    made = [item["DeleteMarkerVersionId"] for item in swept["Deleted"] if "DeleteMarker" in item]
+    assert [item["version_id"] for item in audited.of(id_of(swept))["objects"]] == [
+        *made,
+        put["VersionId"],
+    ]
+    assert len(made) == 1
+
+
 def test_administration_is_written_down_with_its_arguments_and_without_secrets(
     audited: Audited,
 ) -> None:

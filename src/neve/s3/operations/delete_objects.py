@@ -91,9 +91,12 @@ def _conditions(element: Element) -> Conditions:
 def _detail(element: Element, result: Deleted | Exception) -> dict[str, str]:
     """Return what the audit log says of an object."""
     found = element.find("Key")
+    version = element.value("VersionId")
+    if version is None and isinstance(result, Deleted) and result.marker:
+        version = result.version or NULL
     return {
         "key": found.text if found is not None else "",
-        "version_id": element.value("VersionId") or "",
+        "version_id": version or "",
         "error": "" if isinstance(result, Deleted) else _answer(result).code,
     }
 

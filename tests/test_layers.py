@@ -10,7 +10,7 @@ LADDER: dict[str, set[str]] = {
     "catalog": {""},
     "blobs": {""},
     "audit": {""},
-    "iam": {"", "catalog"},
+    "iam": {""},
     "engine": {"", "catalog", "blobs", "iam"},
     "s3": {"", "catalog", "engine", "iam"},
     "admin": {"", "catalog", "engine", "iam", "audit", "s3"},

@@ -264,6 +264,13 @@ def operations_on(bucket: str, key: str) -> dict[str, Operation]:
     copied = ("s3:PutObject", copy), ("s3:GetObject", key)
     return {
         "GetObject": Operation("GET", k, (("s3:GetObject", key),)),
+        "GetObject of a version": Operation(
+            "GET", k + "?versionId=null", (("s3:GetObjectVersion", key),)
+        ),
+        "DeleteObject of a version": Operation(
+            "DELETE", k + "-gone?versionId=null", (("s3:DeleteObjectVersion", gone),)
+        ),
+        "ListObjectVersions": Operation("GET", b + "?versions", (("s3:ListBucketVersions", None),)),
         "HeadObject": Operation("HEAD", k, (("s3:GetObject", key),)),
         "PutObject": Operation("PUT", k + "-new", (("s3:PutObject", new),), b"x"),
         "PutObject with tags": Operation(

@@ -110,7 +110,7 @@ _BUCKET_GRANTS = {
     "WRITE_ACP": ("s3:PutBucketAcl",),
 }
 _OBJECT_GRANTS = {
-    "READ": ("s3:GetObject", "s3:GetObjectAttributes"),
+    "READ": ("s3:GetObject", "s3:GetObjectVersion", "s3:GetObjectAttributes"),
     "READ_ACP": ("s3:GetObjectAcl",),
     "WRITE_ACP": ("s3:PutObjectAcl",),
 }

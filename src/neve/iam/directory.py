@@ -21,6 +21,7 @@ access keys of the same name.
 
 import logging
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from neve.clock import now_us
@@ -73,7 +74,6 @@ class Directory(Editor):
         self._generation_of = settings.settings_generation
         self._generation = -1
         self._identities: dict[str, Identity | None] = {}
-        self._compiled: dict[str, Policy | None] = {}
         self._groups: dict[str, Group] | None = None
         self._canonical_ids: frozenset[str] | None = None
         self._root_principals = {key: root_principal(key) for key in self._root}
@@ -101,7 +101,7 @@ class Directory(Editor):
         self._refresh()
         known = self._canonical_ids
         if known is None:
-            ids = {user_canonical_id(name) for name in self._shelf.all(User)}
+            ids = {user_canonical_id(name) for name in self._shelf.names(User)}
             known = self._canonical_ids = frozenset(ids | {root_principal("").canonical_id})
         return canonical_id in known
 
@@ -123,7 +123,6 @@ class Directory(Editor):
         if generation != self._generation:
             self._generation = generation
             self._identities.clear()
-            self._compiled.clear()
             self._groups = None
             self._canonical_ids = None
 
@@ -148,19 +147,10 @@ class Directory(Editor):
 
     def _user_principal(self, user: User, limit: Rights | None) -> Principal:
         names = self._policies_of(user)
-        compiled = (self._policy_of(name) for name in names)
-        rights = Rights(tuple(policy for policy in compiled if policy is not None))
+        found = map(self.policy, names)
+        rights = Rights(tuple(_compile(each.document, each.name) for each in found if each))
         groups = tuple(group.name for group in self._groups_of(user.name))
         return user_principal(user.name, rights, limit, groups)
-
-    def _policy_of(self, name: str) -> Policy | None:
-        found = self._compiled.get(name, _NOT_READ)
-        if found is _NOT_READ:
-            named = self.policy(name)
-            found = None if named is None else _compile(named.document, name)
-            self._compiled[name] = found
-        policy: Policy | None = found
-        return policy
 
     # Reads.
 
@@ -242,6 +232,7 @@ class Directory(Editor):
 _NOTHING = b'{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}'
 
 
+@lru_cache(maxsize=1024)
 def _compile(document: bytes, name: str) -> Policy:
     """Return the policy. One that this release cannot read may have denied anything, and does."""
     try:

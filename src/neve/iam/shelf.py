@@ -54,6 +54,11 @@ class Shelf:
                 found[place.removeprefix(prefix)] = item
         return found
 
+    def names(self, kind: type[Item]) -> list[str]:
+        """Return the names of all items of a kind, those that cannot be read too."""
+        prefix = place_of(kind)
+        return [place.removeprefix(prefix) for place, _ in self._settings.settings(prefix)]
+
     def _read(self, kind: type[T], place: str, stored: bytes) -> T | None:
         try:
             item, sealed = unpack(kind, stored)

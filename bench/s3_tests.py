@@ -52,12 +52,13 @@ class Run:
     python: Path
     config: Path
     timeout_s: float
+    markers: str = "not fails_on_aws"
     results: dict[str, Score] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def collect(self, expression: str) -> dict[str, list[str]]:
         """Return the ids of the chosen tests and their markers."""
-        chosen = ["--collect-only", "-m", "not fails_on_aws", *FILES]
+        chosen = ["--collect-only", "-m", self.markers, *FILES]
         if expression:
             chosen += ["-k", expression]
         events, said = self._child([], chosen)
@@ -180,6 +181,8 @@ def write_config(path: Path, chosen: argparse.Namespace) -> None:
     for section, keys in people.items():
         config[section] = _person(chosen.endpoint, keys or main, section)
     config["s3 tenant"]["tenant"] = "testx"
+    if chosen.lifecycle_day:
+        config["s3 main"]["lc_debug_interval"] = str(chosen.lifecycle_day)
     if chosen.location:
         config["s3 main"]["api_name"] = chosen.location
     with path.open("w", encoding="utf-8") as file:
@@ -260,6 +263,8 @@ def _score(chosen: argparse.Namespace) -> Score:
         config = Path(folder) / "s3tests.conf"
         write_config(config, chosen)
         run = Run(chosen.checkout.resolve(), chosen.python.absolute(), config, chosen.timeout)
+        if chosen.lifecycle_day:
+            run.markers += " or lifecycle_expiration"
         tests = run.collect(chosen.only)
         alone, side_by_side = batches_of(tests)
         run.work(alone)
@@ -305,6 +310,12 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--alt", nargs=2, metavar=("KEY", "SECRET"), help="a second user")
     parser.add_argument("--tenant", nargs=2, metavar=("KEY", "SECRET"), help="a third user")
     parser.add_argument("--location", help="LocationConstraint to try; without it that is skipped")
+    parser.add_argument(
+        "--lifecycle-day",
+        type=int,
+        metavar="SECONDS",
+        help="what the server takes for a day: tests that wait for lifecycle rules are run too",
+    )
     parser.add_argument("--only", default="", help="pytest -k expression")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds per phase of a test")

@@ -324,3 +324,25 @@ def test_without_rules_nothing_is_said(s3: Any) -> None:
     put(s3, rule(Expiration={"Days": 2**31 - 1}))
     # After the year 9999, which HTTP cannot write.
     assert expiration(s3.get_object(Bucket="data", Key="k")) is None
+
+
+def test_answers_say_when_an_upload_ends_and_by_which_rule(s3: Any) -> None:
+    put(
+        s3,
+        rule(ID="4", Expiration=None, AbortIncompleteMultipartUpload={"DaysAfterInitiation": 4}),
+        rule(
+            ID="tmp 3",
+            Expiration=None,
+            Filter={"Prefix": "tmp/"},
+            AbortIncompleteMultipartUpload={"DaysAfterInitiation": 3},
+        ),
+    )
+    for key, days, name in (("k", 4, "4"), ("tmp/k", 3, "tmp%203")):
+        begun = s3.create_multipart_upload(Bucket="data", Key=key)
+        listed = s3.list_parts(Bucket="data", Key=key, UploadId=begun["UploadId"])
+        uploads = s3.list_multipart_uploads(Bucket="data", Prefix=key)["Uploads"]
+        end = midnight_after(uploads[0]["Initiated"], days)
+        for answer in (begun, listed):
+            assert (answer["AbortDate"], answer["AbortRuleId"]) == (end, name)
+    s3.delete_bucket_lifecycle(Bucket="data")
+    assert "AbortDate" not in s3.create_multipart_upload(Bucket="data", Key="k")

@@ -70,7 +70,7 @@ def test_objects_and_uploads_expire(server: LiveServer) -> None:
     wait_until(lambda: metric(server, "lifecycle_uploads_total") == 1)
     assert metric(server, "lifecycle_rules") == 2
     assert metric(server, "lifecycle_finished_seconds") > 0
-    assert "bucket data: " in server.output()
+    assert "lifecycle of bucket data: " in server.output()
     with urllib.request.urlopen(server.panel) as answer:
         assert b"Expired by lifecycle rules" in answer.read()
 
@@ -100,3 +100,36 @@ def test_the_walk_goes_on_after_every_process_was_killed(server: LiveServer) -> 
     server.kill()
     server.start()
     wait_until(lambda: keys(s3) == ["kept"])
+
+
+def history(s3: Any) -> tuple[list[str], list[str]]:
+    """Keys of the versions and of the delete markers."""
+    page = s3.list_object_versions(Bucket="data")
+    return tuple(
+        [row["Key"] for row in page.get(name, [])] for name in ("Versions", "DeleteMarkers")
+    )
+
+
+def test_versions_and_delete_markers_expire(server: LiveServer) -> None:
+    s3 = server.client()
+    s3.create_bucket(Bucket="data")
+    s3.put_bucket_versioning(Bucket="data", VersioningConfiguration={"Status": "Enabled"})
+    for _ in range(4):
+        s3.put_object(Bucket="data", Key="three", Body=b"x")
+        s3.put_object(Bucket="data", Key="gone", Body=b"x")
+    s3.delete_object(Bucket="data", Key="gone")
+    put_rules(
+        s3,
+        {"NoncurrentVersionExpiration": {"NoncurrentDays": 1, "NewerNoncurrentVersions": 2}},
+        {
+            "Filter": {"Prefix": "gone"},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+            "Expiration": {"ExpiredObjectDeleteMarker": True},
+        },
+    )
+    wait_until(lambda: history(s3) == (["three"] * 3, []))
+    wait_until(lambda: metric(server, "lifecycle_versions_total") == 5)
+    wait_until(lambda: metric(server, "lifecycle_markers_total") == 1)
+    put_rules(s3, {"Expiration": {"Days": 1}})
+    wait_until(lambda: history(s3) == (["three"] * 3, ["three"]))
+    assert keys(s3) == []

@@ -30,7 +30,7 @@ from neve.engine.lifecycle import (
     marked_key_expired,
     next_start,
     noncurrent_expired,
-    upload_expired,
+    upload_expiry_of,
 )
 from neve.engine.upload import AbortUpload
 from neve.engine.versions import Versioning, find_version
@@ -229,7 +229,7 @@ class Expirer:
         if name and removed != self._at_start:
             told = [now - before for now, before in zip(removed, self._at_start, strict=True)]
             log.info(
-                "bucket %s: %d objects, %d versions, %d delete markers, %d uploads expired",
+                "lifecycle of bucket %s: %d objects, %d versions, %d delete markers, %d uploads",
                 name,
                 *told,
             )
@@ -343,7 +343,8 @@ class Expirer:
         now = self._now()
         for row in rows:
             about = [rule for rule in rules if row.key.startswith(rule.prefix)]
-            if upload_expired(about, row.created_us, now, self._day_us):
+            expiry = upload_expiry_of(about, row.created_us, self._day_us)
+            if expiry is not None and expiry.at_us <= now:
                 self._run(AbortUpload(bucket.tree, row.key, row.id))
         if len(rows) < ROWS_PER_STEP:
             return done

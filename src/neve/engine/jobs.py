@@ -117,7 +117,9 @@ class Jobs:
         if started < self._lifecycle_rests_until:
             return False
         place = self.expirer.place()
-        if not place.started_us and now_us() - place.finished_us < self._lifecycle_period_us:
+        # A clock that was set back must not stop the walks.
+        since_us = now_us() - place.finished_us
+        if not place.started_us and 0 <= since_us < self._lifecycle_period_us:
             return False
         ended = self.expirer.walk(LIFECYCLE_SLICE_S)
         self._lifecycle_rests_until = started + (time.monotonic() - started) * LIFECYCLE_REST

@@ -122,7 +122,7 @@ def due_us(since_us: int, days: int, day_us: int = DAY_US) -> int:
 
 
 class Expiry(NamedTuple):
-    """When a current object goes, and by which rule."""
+    """When a current object or an upload goes, and by which rule."""
 
     at_us: int
     rule: Rule
@@ -199,14 +199,14 @@ def marked_key_expired(
     )
 
 
-def upload_expired(
-    rules: Iterable[Rule], created_us: int, now_us: int, day_us: int = DAY_US
-) -> bool:
-    """Say whether an upload that was begun then is given up."""
-    return any(
-        rule.upload_days is not None and due_us(created_us, rule.upload_days, day_us) <= now_us
+def upload_expiry_of(rules: Iterable[Rule], created_us: int, day_us: int = DAY_US) -> Expiry | None:
+    """Return when an upload that was begun then is given up, by the first of the rules."""
+    ends = [
+        Expiry(due_us(created_us, rule.upload_days, day_us), rule)
         for rule in rules
-    )
+        if rule.upload_days is not None
+    ]
+    return min(ends, key=lambda end: end.at_us, default=None)
 
 
 def next_start(prefixes: Sequence[str], at: str) -> str | None:

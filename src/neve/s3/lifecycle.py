@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from neve.clock import new_id
-from neve.engine.lifecycle import expiry_of
+from neve.engine.lifecycle import Expiry, expiry_of, upload_expiry_of
 from neve.names import KEY_BYTES_MAX
 from neve.s3.errors import S3Error
 from neve.s3.metadata import tags_in
@@ -353,8 +353,19 @@ def expiration_headers(bucket: "Bucket", row: "ObjectRow") -> Headers:
     """Return the field that says when a rule of the bucket ends the object; [] without one."""
     rules = bucket.lifecycle.under(row.key) if bucket.lifecycle is not None else None
     expiry = expiry_of(rules, row.size, row.mtime_us, lambda: tags_in(row.meta)) if rules else None
+    told = _told(expiry)
+    return [(b"x-amz-expiration", b'expiry-date="%b", rule-id="%b"' % told)] if told else []
+
+
+def abort_headers(bucket: "Bucket", key: str, created_us: int) -> Headers:
+    """Return the fields that say when a rule of the bucket gives an upload up; [] without one."""
+    rules = bucket.lifecycle.under(key) if bucket.lifecycle is not None else None
+    told = _told(upload_expiry_of(rules, created_us)) if rules else None
+    return [(b"x-amz-abort-date", told[0]), (b"x-amz-abort-rule-id", told[1])] if told else []
+
+
+def _told(expiry: Expiry | None) -> tuple[bytes, bytes] | None:
+    """Return date and rule as header fields have them."""
     if expiry is None or expiry.at_us // 1_000_000 > _LAST_SECOND:
-        return []
-    date = http_date(expiry.at_us // 1_000_000)
-    rule = quote(expiry.rule.id, safe="").encode()
-    return [(b"x-amz-expiration", b'expiry-date="%b", rule-id="%b"' % (date, rule))]
+        return None
+    return http_date(expiry.at_us // 1_000_000), quote(expiry.rule.id, safe="").encode()

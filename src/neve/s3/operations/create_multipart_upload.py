@@ -4,9 +4,11 @@ Supported: what PutObject keeps of an object, x-amz-checksum-algorithm, x-amz-ch
 Refused: as PutObject. Ignored: x-amz-request-payer.
 """
 
+from neve.clock import now_us
 from neve.s3.acl_requests import new_object_acl
 from neve.s3.call import Call
 from neve.s3.checksums import parse_upload
+from neve.s3.lifecycle import abort_headers
 from neve.s3.metadata import ACL, pack, read_metadata
 from neve.s3.response import Headers, Response, xml_response
 from neve.s3.xml import escape
@@ -35,4 +37,5 @@ async def create_multipart_upload(call: Call) -> Response:
         f"<Bucket>{call.bucket.name}</Bucket><Key>{escape(call.key)}</Key>"
         f"<UploadId>{upload}</UploadId>"
     )
+    headers += abort_headers(call.bucket, call.key, now_us())
     return xml_response("InitiateMultipartUploadResult", inner, headers)

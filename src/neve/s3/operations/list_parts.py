@@ -6,6 +6,7 @@ Supported: max-parts 0…1000, part-number-marker, encoding-type=url. Ignored: x
 from neve.s3.acls import object_acl
 from neve.s3.call import Call
 from neve.s3.integrity import part_checksum_elements
+from neve.s3.lifecycle import abort_headers
 from neve.s3.listing import encoded, owner_xml, parse_encoding, truncated_xml
 from neve.s3.metadata import unpack
 from neve.s3.request import integer
@@ -45,4 +46,5 @@ def list_parts(call: Call) -> Response:
         f"{part_checksum_elements(part.checksum)}</Part>"
         for part in parts
     ]
-    return xml_response("ListPartsResult", "".join(inner))
+    headers = abort_headers(call.bucket, call.key, upload.created_us)
+    return xml_response("ListPartsResult", "".join(inner), headers)

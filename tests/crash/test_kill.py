@@ -9,6 +9,7 @@ NEVE_KILL_ROUNDS sets the number of rounds (20; `make crash` runs 200).
 
 import hashlib
 import http.client
+import json
 import os
 import random
 import threading
@@ -19,6 +20,7 @@ from urllib.parse import quote
 
 import pytest
 
+from neve.engine.counting import check_counters, count_on
 from neve.engine.reclaim import Reclaimer, referenced_files
 from neve.engine.scrub import count_tree
 from neve.engine.store import open_catalog, open_engine, prepare
@@ -31,6 +33,10 @@ CLIENTS = 6
 KEYS_PER_CLIENT = 8
 MIB = 1 << 20
 ABSENT = None
+OPEN = json.dumps(
+    {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:*",
+                    "Resource": ["arn:aws:s3:::bucket", "arn:aws:s3:::bucket/*"]}]}
+)  # fmt: skip
 
 Value = str | None
 """md5 of the body, or ABSENT."""
@@ -42,6 +48,8 @@ class Client:
     def __init__(self, server: LiveServer, number: int) -> None:
         self.server = server
         self.number = number
+        self.signs = number % 3 != 2
+        """The others are anonymous: what they write is theirs, not the owner's of the bucket."""
         self.chance = random.Random(number)
         self.possible: dict[str, set[Value]] = {}
         """Per key, what a reader may find: one value, or more after an unanswered write."""
@@ -104,7 +112,7 @@ class Client:
     def _request(
         self, connection: http.client.HTTPConnection, method: str, target: str, body: bytes = b""
     ) -> bytes:
-        status, answer = request(connection, self.server, method, target, body)
+        status, answer = request(connection, self.server, method, target, body, self.signs)
         assert status in (200, 204), (method, target, status, answer)
         return answer
 
@@ -124,14 +132,40 @@ def request(
     method: str,
     target: str,
     body: bytes = b"",
+    signed: bool = True,
 ) -> tuple[int, bytes]:
     path, _, query = target.partition("?")
-    url = f"{server.endpoint}/bucket/{quote(path)}" + (f"?{query}" if query else "")
+    path = f"/bucket/{quote(path)}" if path else "/bucket"
+    url = server.endpoint + path + (f"?{query}" if query else "")
     payload = hashlib.sha256(body).hexdigest()
     headers = sign_headers(method, url, {}, ACCESS_KEY, SECRET_KEY, "us-east-1", payload)
+    headers = headers if signed else {}
     connection.request(method, url.removeprefix(server.endpoint), body, headers)
     answer = connection.getresponse()
     return answer.status, answer.read()
+
+
+class Teller:
+    """Tells the bucket, again and again, to count other prefixes."""
+
+    def __init__(self, server: LiveServer) -> None:
+        self.server = server
+        self.told = 0
+
+    def run(self) -> None:
+        """Tell until the connection breaks."""
+        host = self.server.endpoint.removeprefix("http://")
+        connection = http.client.HTTPConnection(host, timeout=30)
+        try:
+            while True:
+                prefixes = {f"c{self.told % 3}/": {}, "c2/k": {}, f"c4/k{self.told % 5}": {}}
+                document = json.dumps({"bytes": 1 << 40, "prefixes": prefixes}).encode()
+                status, _ = request(connection, self.server, "PUT", "?neve-quota=", document)
+                self.told += status == 204
+        except (OSError, http.client.HTTPException):
+            pass
+        finally:
+            connection.close()
 
 
 @pytest.mark.timeout(60 + ROUNDS * 15)
@@ -143,9 +177,12 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
     try:
         server.start()
         server.client().create_bucket(Bucket="bucket")
+        server.client().put_bucket_policy(Bucket="bucket", Policy=OPEN)
         clients = [Client(server, number) for number in range(CLIENTS)]
+        teller = Teller(server)
         for _ in range(ROUNDS):
-            threads = [threading.Thread(target=client.run) for client in clients]
+            workers = [client.run for client in clients]
+            threads = [threading.Thread(target=run) for run in (*workers, teller.run)]
             for thread in threads:
                 thread.start()
             time.sleep(chance.uniform(0.02, 0.6))  # the moment of the crash is the test's input
@@ -164,6 +201,7 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
     finally:
         server.close()
     assert acknowledged > ROUNDS
+    assert teller.told > ROUNDS
     check_space(server.folder)
 
 
@@ -179,8 +217,13 @@ def check_space(folder: Path) -> None:
     reclaimer.compact()
     while reclaimer.collect():
         pass
+    count_on(engine.catalog, engine.store)
     for bucket in reader.buckets():
         assert count_tree(reader, bucket.tree) == reader.usage(bucket.tree)
+        assert list(check_counters(reader, bucket.tree)) == []
+        assert reader.owners(bucket.tree), "somebody else wrote, too"
+        assert len(reader.prefixes(bucket.tree)) == 3
+        assert reader.uncounted_trees() == []
     on_disk: set[Any] = set(engine.store.files(1 << 23))
     assert on_disk == set(referenced_files(reader))
     rows = reader.segments()

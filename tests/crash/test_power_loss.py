@@ -1,5 +1,8 @@
 """The engine on a disk that loses what was not synced: crash at operation N, recover, compare.
 
+The bucket has a quota and counted prefixes, and several people write into it: after every crash the
+counters are those of a listing, and no quota has been passed.
+
 A scenario runs once on a recording disk. Then, for many N, the folder is made to look as a power
 cut after N disk operations may have left it, and the store is opened on it as a server would.
 Every write acknowledged by then must be there whole; no other may be half there.
@@ -13,8 +16,11 @@ from typing import Any
 
 import pytest
 
+from neve.engine import guard
 from neve.engine.conditions import Conditions
+from neve.engine.counting import check_counters, count_on
 from neve.engine.engine import Bucket
+from neve.engine.quota import BucketQuota, Quota
 from neve.engine.rebuild import rebuild
 from neve.engine.scrub import count_tree
 from neve.engine.store import open_engine, prepare
@@ -25,6 +31,8 @@ from neve.testing.engine import LocalShared, Store, local_store, pattern, run
 from neve.testing.vfs import RecordingVFS
 
 MIB = 1 << 20
+QUOTA_BYTES = 12 * MIB
+"""Some of the writes do not fit."""
 POINTS = 60
 ABSENT = None
 
@@ -61,8 +69,10 @@ class History:
 async def scenario(store: Store, history: History, seed: int) -> None:
     """Writes of every kind; each key is written by one task, so its order is known."""
     engine = store.engine
-    bucket = await engine.create_bucket("bucket", "me", "r")
+    await engine.create_bucket("bucket", "me", "r")
     history.writes["/bucket"] = [[0, len(history.recording), b"made"]]
+    await engine.quotas.set_bucket("bucket", quota_of("k", "s"))
+    bucket = engine.bucket("bucket")
 
     async def key_life(number: int) -> None:
         chance = random.Random(f"{seed}/{number}")
@@ -80,7 +90,8 @@ async def scenario(store: Store, history: History, seed: int) -> None:
             elif kind == "copy":
                 await history.write(key, pattern(MIB + 1, 0), copy(store, bucket, key))
             else:
-                await history.write(key, data, store.put(bucket, key, data))
+                owner = chance.choice(["", "her", "you"])
+                await history.write(key, data, store.put(bucket, key, data, owner=owner))
             refused = store.put(bucket, "source", b"x", Conditions(if_none_match="*"))
             await history.write("source", b"x", refused)
 
@@ -88,6 +99,11 @@ async def scenario(store: Store, history: History, seed: int) -> None:
         "source", pattern(MIB + 1, 0), store.put(bucket, "source", pattern(MIB + 1, 0))
     )
     await asyncio.gather(*(key_life(number) for number in range(6)))
+    # Two prefixes more, counted in slices of two keys while the writes go on.
+    await asyncio.gather(
+        engine.quotas.set_bucket("bucket", quota_of("s", "k", "k1", "k2")),
+        *(history.write(f"k{n}", b"1", store.put(bucket, f"k{n}", b"1")) for n in range(10, 20)),
+    )
     for key in ("k0", "k1"):
         await history.write(key, ABSENT, engine.delete_object(bucket, key))
     store.reclaimer.trim_redo()
@@ -98,9 +114,18 @@ async def scenario(store: Store, history: History, seed: int) -> None:
         await history.write(f"late{number}", data, store.put(bucket, f"late{number}", data))
 
 
+def quota_of(*prefixes: str) -> BucketQuota:
+    return BucketQuota(bytes=QUOTA_BYTES, prefixes=dict.fromkeys(prefixes, Quota()))
+
+
 async def copy(store: Store, bucket: Bucket, key: str) -> None:
     row = store.engine.head(bucket, "source")
     await store.engine.copy_object(row, bucket, key, meta=b"", checksum=None)
+
+
+@pytest.fixture(autouse=True)
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "SLICE_ROWS", 2)
 
 
 def record(folder: Path, seed: int) -> tuple[Recording, History]:
@@ -135,7 +160,7 @@ def check(folder: Path, history: History, point: int, where: str) -> None:
             allowed = history.allowed(key, point)
             assert value in allowed, (where, key, value and len(value))
         assert there <= set(history.writes)
-        assert count_tree(store.engine.catalog.reader(), bucket.tree) == store.engine.usage(bucket)
+        check_usage(store, bucket, where)
         # Space: after the sweep every file has an owner, and new writes work.
         store.reclaimer.sweep_files()
         store.collect_all()
@@ -148,8 +173,23 @@ def check(folder: Path, history: History, point: int, where: str) -> None:
         store.collect_all()
         store.collect_all()
         assert list(store.engine.store.files(1 << 23)) == [], where
+        quotas = store.engine.quotas
+        assert quotas.owners(bucket) == {"me": (0, 0)}, where
+        assert {u and u.used for u in quotas.prefixes(bucket).values()} <= {(0, 0)}, where
 
     run(local_store(folder), look)
+
+
+def check_usage(store: Store, bucket: Bucket, where: str) -> None:
+    """Counters are those of a listing, also of prefixes that were half counted in the crash."""
+    engine = store.engine
+    reader = engine.catalog.reader()
+    assert count_tree(reader, bucket.tree) == engine.usage(bucket), where
+    assert engine.usage(bucket)[1] <= QUOTA_BYTES, where
+    assert list(check_counters(reader, bucket.tree)) == [], where
+    count_on(engine.catalog, engine.store)
+    assert reader.uncounted_trees() == [], where
+    assert list(check_counters(reader, bucket.tree)) == [], where
 
 
 @pytest.mark.timeout(300)

@@ -58,11 +58,13 @@ class Store:
         data: bytes,
         conditions: Conditions = NO_CONDITIONS,
         meta: bytes = b"",
+        owner: str = "",
     ) -> ObjectRow:
         writer = self.engine.writer(len(data))
         await feed(writer, data)
+        about: dict[str, Any] = {"meta": meta, "conditions": conditions, "owner": owner}
         return await self.engine.put_object(
-            bucket, key, writer, etag=md5(data), meta=meta, checksum=None, conditions=conditions
+            bucket, key, writer, etag=md5(data), checksum=None, **about
         )
 
     def get(self, bucket: Bucket, key: str, start: int = 0, stop: int | None = None) -> bytes:

@@ -202,6 +202,8 @@ class SqliteReader(UsageReads):
         self, tree: int, start: str, below: int, stop: str | None, limit: int
     ) -> list[ListedVersion]:
         found: list[Any] = []
+        if stop is not None and start >= stop:
+            return []
         if below:
             found = self._rows(_KEY_VERSIONS, (tree, start, below, limit))
             start += "\0"

@@ -125,6 +125,12 @@ class VersionTests:
         assert catalog.reader().object(1, "k") == row
         assert catalog.reader().objects(1, "", 9) == [row]
 
+    def test_below_a_stop_before_the_start_there_is_no_version(self, catalog: Catalog) -> None:
+        put_all(catalog, putting(version_row(1, "b", 2, "v")))
+        assert len(catalog.reader().scan_versions(1, "b", 3, "c", 9)) == 1
+        assert catalog.reader().scan_versions(1, "b", 3, "b", 9) == []
+        assert catalog.reader().scan_versions(1, "b", 3, "a", 9) == []
+
     @SEEKS
     @given(
         keys=st.lists(st.tuples(KEYS, st.sets(st.integers(1, 9), max_size=3), st.booleans())),

@@ -31,11 +31,11 @@ class ServerNode:
 
     def restart(self) -> None:
         """Tell the supervisor to end in order and start again."""
-        os.kill(self._shared.pid(SUPERVISOR), signal.SIGUSR2)
+        self._end(signal.SIGUSR2)
 
     def stop(self) -> None:
         """Tell the supervisor to end in order."""
-        os.kill(self._shared.pid(SUPERVISOR), signal.SIGTERM)
+        self._end(signal.SIGTERM)
 
     def trace(self, query: Mapping[str, str]) -> AsyncIterator[bytes]:
         """Give the requests of all workers from now on. Raises: ValueError."""
@@ -44,6 +44,11 @@ class ServerNode:
     def logs(self, query: Mapping[str, str], deployment: str) -> AsyncIterator[bytes]:
         """Give the last log lines of all processes and those to come."""
         return log_stream.follow_logs(self._shared, log_stream.parse_wanted(query), deployment)
+
+    def _end(self, number: signal.Signals) -> None:
+        # A client that asks at once whether the server is back must not find it before it went.
+        self._shared.end()
+        os.kill(self._shared.pid(SUPERVISOR), number)
 
     def freeze(self, frozen: bool) -> None:
         """Tell all workers to refuse S3 requests, or to answer them again."""

@@ -4,6 +4,7 @@
     cell 1            processes of this run that crashed
     cell 2            generation of settings: users, groups, policies, access keys
     cell 3            until when requests are traced, monotonic microseconds; 0: they are not
+    cell 6            1 once the server was told over the admin API to end
     cell 7            1 while S3 requests are refused (`mc admin service freeze`)
     cell 8 …          one slot of SLOT_CELLS per process: supervisor, steward, then the workers
         +0 pid        0 when no process has the slot
@@ -35,7 +36,7 @@ SLOT_CELLS = 8
 _HEADER_CELLS = 8
 TRACED = 3
 """The cell that is not 0 when somebody may be watching requests: then ask `still_traced`."""
-_FROZEN = 7
+_ENDING, _FROZEN = 6, 7
 
 TRACES_MAX, TRACE_BYTES = 512, 4096
 """Of one worker, until they are overwritten; a watcher reads them every 50 ms."""
@@ -132,6 +133,14 @@ class Shared:
     def count_crash(self) -> None:
         """Note that a process did not end in order."""
         self.cells[1] += 1
+
+    def ending(self) -> bool:
+        """Say whether the server is about to end: it is not ready any more."""
+        return bool(self.cells[_ENDING])
+
+    def end(self) -> None:
+        """Have the server count as not ready, before it is told to end."""
+        self.cells[_ENDING] = 1
 
     def frozen(self) -> bool:
         """Say whether S3 requests are refused at present."""

@@ -40,6 +40,7 @@ PROBES = (
 METRICS = (
     b"/minio/v2/metrics/cluster",
     b"/minio/v2/metrics/node",
+    b"/minio/metrics/v3",
     b"/neve/metrics",
 )
 BUCKET_METRICS = b"/minio/v2/metrics/bucket"
@@ -84,7 +85,8 @@ class System:
 
     def _ready(self, request: Request) -> Response:
         """200 while this worker takes requests; it leaves that state when a sync fails."""
-        if self._shared.state(self._shared.slot) != READY:
+        shared = self._shared
+        if shared.ending() or shared.state(shared.slot) != READY:
             return Response(503, [(b"x-minio-server-status", b"offline"), _NO_STORE])
         return Response(200, [_ONLINE, _NO_STORE])
 

@@ -7,7 +7,7 @@ import pytest
 from neve.engine.engine import Engine
 from neve.engine.rebuild import rebuild
 from neve.engine.store import prepare
-from neve.errors import ConditionalConflict
+from neve.errors import ConditionalConflict, StoreFull
 from neve.iam.directory import Directory
 from neve.iam.identities import AccessKey
 from neve.iam.keyring import new_keyring
@@ -115,3 +115,21 @@ def test_the_order_of_changes_does_not_hang_on_the_clock(
         assert store.engine.setting("iam/a") == b"second"
 
     on_folder(tmp_path, look)
+
+
+def test_somebody_can_be_locked_out_when_the_disk_is_full(tmp_path: Path) -> None:
+    async def scenario(store: Store) -> None:
+        directory = directory_of(store.engine)
+        bucket = await store.engine.create_bucket("data", "owner", "us-east-1")
+        await directory.put_user("alice", secret="alicesecret")
+        room = store.engine.room
+        room.reserve = 1 << 60
+        room.look()
+        with pytest.raises(StoreFull):
+            await store.put(bucket, "k", b"x")
+        await directory.put_user("alice", enabled=False)
+        assert directory.secret_of("alice") is None
+        await directory.delete_user("alice")
+        assert directory.users() == []
+
+    on_folder(tmp_path, scenario)

@@ -6,13 +6,22 @@ from random import Random
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.iam.reference import ROOT_ARN, Asked, verdict
+from tests.iam.reference import ROOT_ARN, Asked, Held, permitted, verdict
 
 from neve.errors import MalformedPolicy
+from neve.iam.acls import ALL_USERS, AUTHENTICATED_USERS, Acl, Grant
+from neve.iam.acls import BUCKET_ACTIONS as BUCKET_ACTIONS_OF_ACLS
+from neve.iam.acls import OBJECT_ACTIONS as OBJECT_ACTIONS_OF_ACLS
 from neve.iam.context import RequestContext
 from neve.iam.evaluate import decide, evaluate_bucket_policy, resource_arn
-from neve.iam.policies import Policy, parse_policy
-from neve.iam.principals import ANONYMOUS, Principal, root_principal, user_principal
+from neve.iam.policies import Policy, Rights, parse_policy, parse_user_policy
+from neve.iam.principals import (
+    ANONYMOUS,
+    Principal,
+    root_principal,
+    user_canonical_id,
+    user_principal,
+)
 from neve.iam.statements import Verdict
 
 BUCKET = "bkt"
@@ -183,3 +192,100 @@ def test_evaluation_agrees_with_the_reference_and_shrinks(random: Random) -> Non
     for _ in range(4):
         if policy is not None:
             check_agreement(policy, document, make_request(random))
+
+
+# Several policies together: those of a user, of its access key, of the bucket, and ACLs.
+
+
+def make_user_policy(random: Random) -> dict:
+    document = make_policy(random)
+    for statement in document["Statement"]:
+        statement.pop("Principal", None)
+        statement.pop("NotPrincipal", None)
+        if random.random() < 0.3:
+            key = random.choice(["neve:BucketOwner", "neve:ObjectOwner"])
+            owner = random.choice(["${neve:CanonicalId}", "somebody", "?*"])
+            operator = random.choice(["StringEquals", "StringLike", "StringNotEquals"])
+            statement["Condition"].setdefault(operator, {})[key] = [owner]
+    return document
+
+
+def make_held(random: Random, asked: Asked) -> Held:
+    ids = ["all", "authenticated", asked.canonical_id, "somebody"]
+    grants = [(grantee, each) for grantee in ids for each in ("READ", "WRITE")]
+    reads = [(grantee, "READ") for grantee in ids]
+    return Held(
+        policies=[make_user_policy(random) for _ in range(random.randint(0, 3))],
+        limit=make_user_policy(random) if random.random() < 0.3 else None,
+        bucket_policy=make_policy(random) if random.random() < 0.5 else None,
+        bucket_grants=set(some(random, grants, 2)) if random.random() < 0.3 else set(),
+        object_grants=set(some(random, reads, 2)) if asked.key and random.random() < 0.3 else set(),
+    )
+
+
+def compiled(document: dict) -> Policy:
+    return parse_user_policy(json.dumps(document).encode(), "p")
+
+
+def acl_of(grants: set, owner: str) -> Acl:
+    names = {"all": ALL_USERS, "authenticated": AUTHENTICATED_USERS}
+    return Acl(owner, tuple(Grant(names.get(who, who), what) for who, what in sorted(grants)))
+
+
+def compare_together(random: Random) -> bool | None:
+    """Assert that `decide` permits what the reference does; None when a policy was refused."""
+    asked = make_request(random)
+    if asked.kind == "user":
+        asked.canonical_id = user_canonical_id(asked.user)
+    else:
+        asked.canonical_id = principal_of(asked).canonical_id if asked.kind == "root" else ""
+    owners = ["somebody", asked.canonical_id or "somebody"]
+    asked.bucket_owner = random.choice(owners)
+    asked.object_owner = random.choice(owners) if asked.key else ""
+    held = make_held(random, asked)
+    if asked.kind == "anonymous":
+        held.policies, held.limit = [], None
+    bucket_policy = None
+    if held.bucket_policy is not None:
+        bucket_policy = accept(held.bucket_policy)
+        if bucket_policy is None:
+            return None
+    limit = None if held.limit is None else Rights((compiled(held.limit),))
+    if asked.kind == "user":
+        rights = Rights(tuple(map(compiled, held.policies)))
+        principal = user_principal(asked.user, rights, limit)
+    else:
+        principal = root_principal("key", limit) if asked.kind == "root" else ANONYMOUS
+    headers = {name.encode(): value.encode() for name, value in asked.headers.items()}
+    context = RequestContext(principal, asked.ip, asked.secure, headers, asked.query)
+    context.time_us = asked.epoch * 1_000_000
+    context.existing_tags = lambda: asked.tags
+    if asked.key:
+        context.object_owner = lambda: asked.object_owner
+
+    def by_acl() -> bool:
+        wanted = OBJECT_ACTIONS_OF_ACLS.get(asked.action)
+        if wanted is not None:
+            return acl_of(held.object_grants, asked.object_owner).allows(principal, wanted)
+        wanted = BUCKET_ACTIONS_OF_ACLS.get(asked.action)
+        bucket_acl = acl_of(held.bucket_grants, asked.bucket_owner)
+        return wanted is not None and bucket_acl.allows(principal, wanted)
+
+    owner, key = asked.bucket_owner, asked.key
+    got = decide(principal, owner, bucket_policy, asked.action, BUCKET, key, context, by_acl)
+    expected = permitted(held, asked)
+    assert got.allowed is expected, (got, held, asked)
+    return expected
+
+
+def test_all_policies_together_agree_with_the_reference() -> None:
+    random = Random(20261128)
+    seen = Counter(compare_together(random) for _ in range(12_000))
+    assert seen[None] < 2500, seen
+    assert min(seen[True], seen[False]) > 3000, seen
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.randoms(use_true_random=False))
+def test_all_policies_together_agree_and_shrink(random: Random) -> None:
+    compare_together(random)

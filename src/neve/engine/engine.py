@@ -38,7 +38,7 @@ from neve.engine.quotas import Quotas
 from neve.engine.read import Body, Leases, ObjectReader, read_span
 from neve.engine.room import Room
 from neve.engine.rows import Found, Rows
-from neve.engine.settings import Changes, change_of, settings_seq
+from neve.engine.settings import Changes, ChangeSettings, settings_seq
 from neve.engine.upload import (
     PART_BYTES_MIN,
     AbortUpload,
@@ -315,9 +315,8 @@ class Engine:
         return settings_seq(self._reader)
 
     async def change_settings(self, changes: Changes, seen: int) -> None:
-        """Put and (None) remove settings, together. Raises: ConditionalConflict, StoreFull."""
-        command = change_of(changes, seen)
-        await (self.committer.submit(command) if command.frees else self._write(command))
+        """Put and (None) remove settings, together. Raises: ConditionalConflict."""
+        await self.committer.submit(ChangeSettings(changes, seen))
 
     # Objects.
 

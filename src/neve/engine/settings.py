@@ -28,9 +28,14 @@ def settings_seq(reader: Reader) -> int:
 
 
 class ChangeSettings(Command):
-    """Put and remove settings together, if nothing changed since `seen`."""
+    """Put and remove settings together, if nothing changed since `seen`.
+
+    It goes on when the disk is full, as deleting does: somebody may have to be locked out just
+    then. The reserve has room for that; without any a rebuild would not know of the change.
+    """
 
     __slots__ = ("changes", "seen", "seq")
+    frees = True
 
     def __init__(self, changes: Changes, seen: int) -> None:
         self.changes = dict(changes)
@@ -48,16 +53,3 @@ class ChangeSettings(Command):
             txn.put_setting(name, value)
         txn.put_setting(SEQ, str(self.seq).encode())
         batch.settings_changed = True
-
-
-class RemoveSettings(ChangeSettings):
-    """A change that only removes: it goes on when the disk is full."""
-
-    __slots__ = ()
-    frees = True
-
-
-def change_of(changes: Changes, seen: int) -> ChangeSettings:
-    """Return the command for the changes."""
-    removes = all(value is None for value in changes.values())
-    return (RemoveSettings if removes else ChangeSettings)(changes, seen)

@@ -292,8 +292,9 @@ def test_who_could_not_be_recognised_is_written_down_as_claimed(audited: Audited
     assert (entry["error"], entry["allowed"]) == ("SignatureDoesNotMatch", False)
     assert entry["reason"] == "not authenticated"
     client = audited.server.client(aws_access_key_id="NOBODY")
-    entry = audited.of(refused(client.list_buckets))
+    entry = audited.of(refused(client.get_object, Bucket="shelf", Key="a b/gl\u00e4tscher"))
     assert (entry["error"], entry["access_key"]) == ("InvalidAccessKeyId", "NOBODY")
+    assert (entry["bucket"], entry["key"]) == ("shelf", "a b/gl\u00e4tscher")
 
 
 def test_no_secret_and_no_signature_is_ever_in_the_file(audited: Audited) -> None:

@@ -7,6 +7,7 @@ import logging
 import re
 import time
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from neve.answer import Response
 from neve.audit.auditor import Auditor
@@ -93,7 +94,7 @@ def entry_of(
         secure=request.secure,
         method=request.method,
         bucket=request.bucket or "",
-        key=request.key or "",
+        key=_key(request),
         version_id=_version_id(request, response),
         objects=objects,
         arguments=details.get("arguments", {}),
@@ -145,6 +146,15 @@ def _claimed(request: Request) -> str:
     text: Any = request.headers.get(b"authorization", b"") or request.raw_query
     match = _CLAIMED.search(text.decode("latin-1"))
     return match[1] if match else ""
+
+
+def _key(request: Request) -> str:
+    """Return the key; of a request that was refused before it was read, as the path has it."""
+    if request.key is not None or not request.bucket:
+        return request.key or ""
+    start = b"/%b/" % request.bucket.encode()
+    path = unquote_to_bytes(request.raw_path)
+    return path[len(start) :].decode("utf-8", "replace") if path.startswith(start) else ""
 
 
 def _version_id(request: Request, response: Response) -> str:

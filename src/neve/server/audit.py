@@ -16,6 +16,7 @@ from neve.audit.file import AuditFile
 from neve.audit.webhook import Webhook
 from neve.config import Config
 from neve.iam.statements import Decision
+from neve.s3.routes import PREFLIGHT
 from neve.server.http_request import Request
 from neve.server.metrics import Metrics
 
@@ -59,7 +60,7 @@ def record(
     process: str,
 ) -> None:
     """Write an answered request down, if such are to be."""
-    refused = response.status in _REFUSED
+    refused = _is_refused(request, response.status)
     if not request.operation and not request.error_code and not refused:
         return
     # Of many objects some may have been refused: that shows in the entry.
@@ -72,7 +73,7 @@ def entry_of(
 ) -> Entry:
     """Return the entry of an answered request."""
     status = response.status
-    refused = status in _REFUSED
+    refused = _is_refused(request, status)
     caller, decision = request.caller, _settling(request, refused)
     allowed, reason = _verdict(request, decision, status, refused)
     details = request.details() if request.details is not None else {}
@@ -120,6 +121,13 @@ def _category(request: Request) -> Category:
     return READ if reads else WRITE
 
 
+def _is_refused(request: Request, status: int) -> bool:
+    """Say whether somebody was turned away, be it that nobody could tell who it is."""
+    if status in _REFUSED:
+        return True
+    return request.caller is None and bool(request.operation and request.error_code)
+
+
 def _settling(request: Request, refused: bool) -> Decision | None:
     """Return the decision that the answer follows from; None when it was none of those."""
     decision: Decision | None = request.decision
@@ -133,6 +141,8 @@ def _verdict(
     if decision is not None:
         return decision.allowed, decision.reason
     if request.caller is None:
+        if request.operation == PREFLIGHT.operation:
+            return not refused, "CORS rules of the bucket"
         return (False, "not authenticated") if refused else (None, "")
     if refused:
         return False, "not refused by policies" if request.decision else "nothing allows it"

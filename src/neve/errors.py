@@ -35,6 +35,10 @@ class NoSuchVersion(DomainError):
     """The key has no version of that id."""
 
 
+class ObjectLocked(DomainError):
+    """Access Denied because object protected by object lock."""
+
+
 class VersioningChanged(DomainError):
     """The bucket's versioning was changed while the write was under way."""
 
@@ -64,7 +68,7 @@ class InvalidBucketName(DomainError):
 
 
 class InvalidBucketState(DomainError):
-    """The bucket has object lock: its versioning stays enabled."""
+    """A bucket with object lock has versioning, enabled for all keys, and keeps both."""
 
 
 class KeyTooLong(DomainError):

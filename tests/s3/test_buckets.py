@@ -47,7 +47,6 @@ def test_the_location_must_be_here(s3: Any, code: Callable[..., Any]) -> None:
 
 def test_what_a_new_bucket_would_not_have_is_refused(s3: Any, code: Callable[..., Any]) -> None:
     for arguments, expected in (
-        ({"ObjectLockEnabledForBucket": True}, (501, "NotImplemented")),
         ({"ObjectOwnership": "Nobody"}, (400, "InvalidArgument")),
         ({"ACL": "log-delivery-write"}, (501, "NotImplemented")),
         ({"GrantRead": "id=1"}, (400, "InvalidArgument")),

@@ -10,6 +10,7 @@ from neve.catalog.catalog import ObjectRow, Transaction, VersionRow
 from neve.clock import now_us
 from neve.engine import records
 from neve.engine.commit import Batch, Command
+from neve.engine.locks import check_change
 from neve.engine.versions import find_version
 from neve.engine.write import digest_of
 from neve.errors import ConditionalConflict, NoSuchKey
@@ -22,7 +23,7 @@ class ChangeMeta(Command):
     digest by who read them: a new record has a new digest. None for files and manifests.
     """
 
-    __slots__ = ("bucket", "data", "found", "meta", "seq")
+    __slots__ = ("bucket", "bypass", "data", "found", "meta", "seq")
 
     def __init__(
         self,
@@ -31,8 +32,11 @@ class ChangeMeta(Command):
         meta: bytes,
         data: bytes | None,
         manifest: bytes | None,
+        *,
+        bypass: bool = False,
     ) -> None:
         self.bucket = bucket
+        self.bypass = bypass
         self.found = found
         self.meta = meta
         self.data = data
@@ -52,6 +56,7 @@ class ChangeMeta(Command):
         rank, row = self.found
         batch.bucket(txn, self.bucket, row.tree)
         old = self._standing(txn)
+        check_change(old.meta, self.meta, batch.now, bypass=self.bypass)
         seq = self.seq
         if old.seq >= seq:
             seq = old.seq + 1

@@ -16,6 +16,7 @@ from neve.clock import now_us
 from neve.engine import records
 from neve.engine.commit import Batch, Command
 from neve.engine.conditions import NO_CONDITIONS, Conditions, check_conditions
+from neve.engine.locks import check_removable
 from neve.engine.versions import (
     SUSPENDED,
     Place,
@@ -38,6 +39,8 @@ class Deletion(NamedTuple):
     conditions: Conditions = NO_CONDITIONS
     version: str | None = None
     """A version id (empty: the null version) to remove for ever; None: whatever the key shows."""
+    bypass: bool = False
+    """Whether a retention in governance mode does not hold against the caller."""
 
 
 class Deleted(NamedTuple):
@@ -160,6 +163,7 @@ class DeleteObjects(Command):
         if found is None:
             batch.amend(self, index, records.VOID, 0)
             return Deleted(False, version)
+        check_removable(found.row.meta, batch.now, bypass=deletion.bypass)
         self._told(batch, index, found.row.seq + 1)
         remove_version(txn, batch, found)
         return Deleted(True, version, marker)

@@ -54,8 +54,9 @@ from neve.engine.upload import (
     multipart_etag,
 )
 from neve.engine.versions import (
+    LOCK,
     Versioning,
-    check_versioning,
+    check_options,
     find_version,
     options_of,
     version_for,
@@ -113,6 +114,7 @@ class Bucket:
     __slots__ = (
         "created_us",
         "lifecycle",
+        "locks",
         "name",
         "options",
         "owner",
@@ -138,6 +140,8 @@ class Bucket:
         self.quota = quota.of_options(self.options) if self.options else None
         self.versioning = versioning_of(self.options)
         """None for a bucket that was never versioned."""
+        self.locks = LOCK in self.options
+        """Whether it has object lock."""
 
 
 def stored_policy(row: BucketRow) -> Policy | None:
@@ -261,26 +265,19 @@ class Engine:
 
     async def set_versioning(self, name: str, versioning: Versioning) -> None:
         """Raises: NoSuchBucket, InvalidBucketState (the bucket has object lock)."""
-        await self.set_bucket_options(name, options_of(versioning), check=check_versioning)
+        await self.set_bucket_options(name, options_of(versioning))
 
-    async def set_bucket_options(
-        self,
-        name: str,
-        changes: dict[str, Any],
-        check: Callable[[dict[str, Any]], None] | None = None,
-    ) -> None:
-        """Set switches of the bucket at once; None removes one. `check` may refuse the outcome.
+    async def set_bucket_options(self, name: str, changes: dict[str, Any]) -> None:
+        """Set switches of the bucket at once; None removes one.
 
-        Raises: NoSuchBucket.
+        Raises: NoSuchBucket, InvalidBucketState.
         """
         assert quota.OPTION not in changes, "counters go with it: see quotas.set_bucket"
 
         def change(row: BucketRow) -> BucketRow:
-            options = msgspec.msgpack.decode(row.options) if row.options else {}
-            options |= changes
-            if check is not None:
-                check(options)
-            options = {key: kept for key, kept in options.items() if kept is not None}
+            old = msgspec.msgpack.decode(row.options) if row.options else {}
+            options = {key: kept for key, kept in (old | changes).items() if kept is not None}
+            check_options(old, options)
             packed = msgspec.msgpack.encode(options) if options else b""
             return row._replace(options=packed)
 
@@ -437,13 +434,15 @@ class Engine:
         conditions: Conditions = NO_CONDITIONS,
         *,
         version: str | None = None,
+        bypass: bool = False,
         owner: str = "",
     ) -> Deleted:
         """Delete what the key shows, or the version of that id for ever.
 
-        Raises: PreconditionFailed, NoSuchKey (a condition found nothing).
+        `bypass`: a retention in governance mode does not hold against the caller.
+        Raises: PreconditionFailed, NoSuchKey (a condition found nothing), ObjectLocked.
         """
-        deletion = Deletion(key, conditions, version)
+        deletion = Deletion(key, conditions, version, bypass)
         while True:
             command = DeleteObject(bucket.name, bucket.tree, deletion, bucket.versioning, owner)
             try:
@@ -521,12 +520,15 @@ class Engine:
         key: str,
         change: Callable[[ObjectRow], bytes],
         version: str | None = None,
+        *,
+        bypass: bool = False,
     ) -> ObjectRow:
         """Give an object (or a version) the metadata that `change` makes of it; all else stays.
 
         `change` may be asked more than once; what it raises ends the matter.
-        Raises: NoSuchKey, NoSuchVersion, BlobCorrupt; ConditionalConflict when others never cease
-        to write it.
+        `bypass`: a retention in governance mode may be shortened.
+        Raises: NoSuchKey, NoSuchVersion, ObjectLocked, BlobCorrupt; ConditionalConflict when others
+        never cease to write it.
         """
         for _ in range(CHANGE_TRIES):
             lease = self._leases.take()
@@ -546,7 +548,7 @@ class Engine:
                 lease.end()
             try:
                 done: ObjectRow = await self._write(
-                    ChangeMeta(bucket.name, found, meta, data, manifest)
+                    ChangeMeta(bucket.name, found, meta, data, manifest, bypass=bypass)
                 )
                 return done
             except ConditionalConflict:
@@ -651,9 +653,12 @@ class Engine:
         wanted: list[tuple[int, str, str | None]],
         *,
         checksum: str | None = None,
+        meta: bytes | None = None,
         conditions: Conditions = NO_CONDITIONS,
     ) -> ObjectRow:
         """Publish the wanted parts as one object; asked again, answer the same.
+
+        `meta`: metadata in the place of those the upload was begun with.
 
         Raises: NoSuchUpload, InvalidPart, InvalidPartOrder, EntityTooSmall, PreconditionFailed.
         """
@@ -673,6 +678,8 @@ class Engine:
                     continue  # Completed or aborted between the two reads.
                 raise
             etag = multipart_etag(used)
+            if meta is not None:
+                row = row._replace(meta=meta)
             owner = "" if row.owner == bucket.owner else row.owner
             about = (etag, checksum, conditions, version_for(bucket.versioning, key), owner)
             command = CompleteUpload(bucket.name, row, used, unused, *about)

@@ -12,6 +12,8 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import msgspec
+
 from neve.blobs.blobs import FILE, MANIFEST, SEGMENT, Blob, BlobStore, Record, unpack_blob
 from neve.blobs.files import epoch_of
 from neve.catalog.catalog import (
@@ -29,12 +31,21 @@ from neve.engine import quota, records
 from neve.engine.backup import Progress, silent
 from neve.engine.commit import RECORD_BYTES
 from neve.engine.counting import count_on
+from neve.engine.locks import UNLOCKED, lock_of, option_of
 from neve.engine.manifests import blobs_of, decode_manifest
 from neve.engine.recover import EPOCH, SWEEP_BEFORE
 from neve.engine.scrub import count_tree, count_versions
 from neve.engine.settings import SEQ
 from neve.engine.store import CATALOG, open_blobs, open_catalog
-from neve.engine.versions import find_version, walk
+from neve.engine.versions import (
+    ENABLED,
+    LOCK,
+    STATE,
+    Versioning,
+    find_version,
+    options_of,
+    walk,
+)
 from neve.errors import StoreFault
 
 GROUP = 2000
@@ -69,6 +80,8 @@ class Rebuilder:
         self._deleted: dict[tuple[int, str, str], int] = {}
         self._versioned: set[int] = set()
         """Trees in which some key may have several versions."""
+        self._locked: set[int] = set()
+        """Trees with a record of a locked version."""
         self._buckets: dict[str, tuple[int, BucketRow | None]] = {}
         self._settings: dict[str, tuple[int, bytes | None]] = {}
         self._seq_min: dict[int, int] = {}
@@ -100,6 +113,8 @@ class Rebuilder:
                 told = records.told_version(record.kind, fields)
                 if told.version or record.kind == records.MARKER:
                     self._versioned.add(fields[0])
+                if _tells_lock(record.kind, fields):
+                    self._locked.add(fields[0])
                 if record.kind == records.DELETE:
                     place = (fields[0], fields[1], told.version)
                     self._deleted[place] = max(self._deleted.get(place, 0), record.seq)
@@ -224,6 +239,18 @@ class Rebuilder:
         damaged = [f"{names.get(tree, tree)}/{key}: {why}" for tree, key, why in self._damaged]
         return Rebuilt(len(self._ids), len(names), objects, size, damaged)
 
+    def _with_versions(self, row: BucketRow) -> BucketRow:
+        """The bucket, told of the versions and locks that are in it: a crash may have lost that."""
+        options = msgspec.msgpack.decode(row.options) if row.options else {}
+        told = dict(options)
+        if row.tree in self._locked:
+            told |= options_of(Versioning(ENABLED))
+            told.setdefault(LOCK, option_of(None))
+        elif row.tree in self._versioned:
+            told.setdefault(STATE, ENABLED)
+        told = {name: value for name, value in told.items() if value is not None}
+        return row if told == options else row._replace(options=msgspec.msgpack.encode(told))
+
     def _restore_trees(self) -> list[int]:
         """Buckets as last told; a tree whose bucket no record tells gets one named after it."""
         rows = [row for _, row in self._buckets.values() if row is not None]
@@ -233,6 +260,7 @@ class Rebuilder:
             for tree in self._catalog.reader().object_trees()
             if tree not in known
         ]
+        rows = [self._with_versions(row) for row in rows]
 
         def put(txn: Transaction) -> None:
             for row in rows:
@@ -325,6 +353,10 @@ class Rebuilder:
         result = self._catalog.transact([command])[0]
         if isinstance(result, Exception):
             raise result
+
+
+def _tells_lock(kind: int, fields: list[Any]) -> bool:
+    return kind in (records.OBJECT, records.OBJECT_AT) and lock_of(fields[4]) != UNLOCKED
 
 
 def rebuild(folder: str, progress: Progress = silent) -> Rebuilt:

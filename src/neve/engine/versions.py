@@ -82,9 +82,11 @@ def options_of(versioning: Versioning) -> dict[str, Any]:
     }
 
 
-def check_versioning(options: dict[str, Any]) -> None:
-    """Raise InvalidBucketState when the options take versions away from a bucket with locks."""
-    if options.get(LOCK) and versioning_of(options) != Versioning(ENABLED):
+def check_options(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """Raise InvalidBucketState unless a bucket with object lock keeps it and all its versions."""
+    if old.get(LOCK) and not new.get(LOCK):
+        raise InvalidBucketState()
+    if new.get(LOCK) and versioning_of(new) != Versioning(ENABLED):
         raise InvalidBucketState()
 
 

@@ -159,6 +159,11 @@ def version_headers(call: Call, version: str) -> Headers:
     return [(b"x-amz-version-id", version.encode() or b"null")]
 
 
+def written_headers(row: "ObjectRow") -> Headers:
+    """Return the field of a new version's id; AWS has none for a null version."""
+    return [(b"x-amz-version-id", row.version.encode())] if row.version else []
+
+
 def marker_error(row: "ObjectRow") -> S3Error:
     """Return the answer to a request that names a delete marker as if it were an object."""
     error = S3Error("MethodNotAllowed", Method="GET", ResourceType="DeleteMarker")

@@ -48,14 +48,10 @@ ACL = "acl"
 """Name of the packed ACL among the metadata: no header of a request is kept under it."""
 
 # Headers that ask for something nobody here would do: refused, never silently dropped.
-_LOCK = frozenset(
-    (
-        b"x-amz-object-lock-mode",
-        b"x-amz-object-lock-retain-until-date",
-        b"x-amz-object-lock-legal-hold",
-    )
-)
-_UNSERVED = ENCRYPTION | _LOCK | {b"x-amz-write-offset-bytes"}
+_UNSERVED = ENCRYPTION | {b"x-amz-write-offset-bytes"}
+
+_LOCK = "x-amz-object-lock-"
+"""Begins the names of an object's lock (`neve.engine.locks`), which not everybody is shown."""
 
 Metadata = dict[str, bytes]
 
@@ -64,7 +60,7 @@ _unpack = msgspec.msgpack.Decoder(Metadata).decode
 
 
 def check_served(headers: dict[bytes, bytes]) -> None:
-    """Refuse a write that asks for encryption, a lock or an append.
+    """Refuse a write that asks for encryption or an append.
 
     Raises: S3Error NotImplemented, InvalidRequest, InvalidArgument.
     """
@@ -72,8 +68,6 @@ def check_served(headers: dict[bytes, bytes]) -> None:
         return
     check_encryption(headers)
     for name in headers:
-        if name in _LOCK:
-            raise S3Error("InvalidRequest", "Bucket is missing Object Lock Configuration")
         if name == b"x-amz-write-offset-bytes":
             raise S3Error("NotImplemented", "Appending is not implemented.", Header=name.decode())
 
@@ -170,6 +164,6 @@ def _shown(metadata: Metadata) -> Headers:
     for name, value in metadata.items():
         if name == "x-amz-tagging":
             headers.append((b"x-amz-tagging-count", b"%d" % tag_count(value)))
-        elif name != ACL:
+        elif name != ACL and not name.startswith(_LOCK):
             headers.append((name.encode("latin-1"), value))
     return headers

@@ -65,6 +65,13 @@ def allows(
     return decision.allowed
 
 
+def may(call: "Call", action: str, bucket: "Bucket", key: str, version: str | None = None) -> bool:
+    """Say the same about something on the side, which is not what the request is about."""
+    if call.caller.is_unlimited and bucket.policy is None:
+        return True
+    return _decide(call, action, bucket, key, version).allowed
+
+
 def may_know_absence(call: "Call", bucket: "Bucket", key: str) -> bool:
     """Say whether the caller may be told that `key` is absent."""
     # As if the key were listed: `evaluate.may_know_absence` says why.

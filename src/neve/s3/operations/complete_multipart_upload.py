@@ -6,7 +6,7 @@ If-None-Match. Ignored: x-amz-request-payer.
 
 from neve.catalog.catalog import PartRow, UploadRow
 from neve.errors import NoSuchUpload
-from neve.s3.call import Call, version_headers
+from neve.s3.call import Call, written_headers
 from neve.s3.checksums import (
     ALGORITHMS,
     COMPOSITE,
@@ -22,6 +22,8 @@ from neve.s3.conditions import write_conditions
 from neve.s3.errors import S3Error
 from neve.s3.integrity import XML_ALGORITHMS, checksum_elements
 from neve.s3.lifecycle import expiration_headers
+from neve.s3.locks import set_default
+from neve.s3.metadata import pack, unpack
 from neve.s3.payload import read_body
 from neve.s3.response import Response, xml_response
 from neve.s3.xml import Element, escape, parse_xml
@@ -39,7 +41,7 @@ async def complete_multipart_upload(call: Call) -> Response:
     body = await read_body(call, DOCUMENT_BYTES_MAX, own_checksum=False)
     wanted = _parse(parse_xml(body, "CompleteMultipartUpload"))
     upload_id = call.query["uploadId"]
-    checksum = None
+    checksum = meta = None
     try:
         upload = call.engine.upload(call.bucket, call.key, upload_id)
     except NoSuchUpload:
@@ -50,8 +52,18 @@ async def complete_multipart_upload(call: Call) -> Response:
         if parts is not None:
             _check_size(call, parts)
             checksum = _checksum(call, upload, parts)
+        if call.bucket.locks:
+            metadata = unpack(upload.meta)
+            set_default(call.bucket, metadata)
+            meta = pack(metadata)
     row = await call.engine.complete_upload(
-        call.bucket, call.key, upload_id, wanted, checksum=checksum, conditions=conditions
+        call.bucket,
+        call.key,
+        upload_id,
+        wanted,
+        checksum=checksum,
+        meta=meta,
+        conditions=conditions,
     )
     host = call.headers.get(b"host", b"").decode("latin-1")
     scheme = "https" if call.request.secure else "http"
@@ -61,7 +73,7 @@ async def complete_multipart_upload(call: Call) -> Response:
         f"<Bucket>{call.bucket.name}</Bucket><Key>{escape(call.key)}</Key>"
         f"<ETag>&quot;{row.etag}&quot;</ETag>{checksum_elements(row.checksum)}"
     )
-    headers = [*version_headers(call, row.version), *expiration_headers(call.bucket, row)]
+    headers = [*written_headers(row), *expiration_headers(call.bucket, row)]
     return xml_response("CompleteMultipartUploadResult", inner, headers)
 
 

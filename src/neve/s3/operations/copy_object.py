@@ -7,12 +7,13 @@ an object. The ACL of the source is not copied. Refused: as PutObject. Ignored: 
 
 from neve.catalog.catalog import ObjectRow
 from neve.s3.acl_requests import new_object_acl
-from neve.s3.call import Call, version_headers
+from neve.s3.call import Call, written_headers
 from neve.s3.checksums import parse_algorithm
 from neve.s3.conditions import check_read, write_conditions
 from neve.s3.errors import S3Error
 from neve.s3.integrity import checksum_elements, object_checksum
 from neve.s3.lifecycle import expiration_headers
+from neve.s3.locks import set_default, set_lock
 from neve.s3.metadata import ACL, SYSTEM, Metadata, pack, read_metadata, unpack
 from neve.s3.names import parse_copy_source
 from neve.s3.rehash import checksum_of
@@ -39,6 +40,8 @@ async def copy_object(call: Call) -> Response:
     meta = _new_metadata(call, source, given)
     if acl is not None:
         meta[ACL] = acl
+    set_lock(call, call.headers, meta)
+    set_default(call.bucket, meta)
     row = await call.engine.copy_object(
         source,
         call.bucket,
@@ -53,7 +56,7 @@ async def copy_object(call: Call) -> Response:
         f"<ETag>&quot;{row.etag}&quot;</ETag>{checksum_elements(row.checksum)}"
     )
     headers = [
-        *version_headers(call, row.version),
+        *written_headers(row),
         *source_version_headers(call, source),
         *expiration_headers(call.bucket, row),
     ]

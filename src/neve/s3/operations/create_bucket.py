@@ -1,12 +1,14 @@
 """CreateBucket: makes a bucket that belongs to the caller.
 
 Supported: LocationConstraint (this server's region), x-amz-acl, x-amz-grant-*,
-x-amz-object-ownership. Refused: object lock, directory buckets and tags in the configuration
-(NotImplemented).
+x-amz-object-ownership, x-amz-bucket-object-lock-enabled (which enables versioning too). Refused:
+directory buckets and tags in the configuration (NotImplemented).
 """
 
 from typing import Any
 
+from neve.engine.locks import option_of
+from neve.engine.versions import ENABLED, LOCK, STATE
 from neve.s3.acl_requests import check_new_bucket, header_acl, packed_or_none
 from neve.s3.acls import BUCKET_ACL, OWNERSHIP, OWNERSHIPS
 from neve.s3.call import Call
@@ -21,9 +23,9 @@ _UNSERVED = ("Location", "Bucket", "Tags")
 async def create_bucket(call: Call) -> Response:
     """Create a bucket."""
     headers = call.headers
-    if headers.get(b"x-amz-bucket-object-lock-enabled", b"").lower() == b"true":
-        raise S3Error("NotImplemented", "Object lock is not implemented.")
     options = _options(call)
+    if headers.get(b"x-amz-bucket-object-lock-enabled", b"").lower() == b"true":
+        options |= {STATE: ENABLED, LOCK: option_of(None)}
     body = await call.body(CONFIGURATION_BYTES_MAX)
     _check_location(body, call.pipeline.region)
     owner = call.caller.canonical_id

@@ -9,6 +9,7 @@ from neve.s3.acl_requests import new_object_acl
 from neve.s3.call import Call
 from neve.s3.checksums import parse_upload
 from neve.s3.lifecycle import abort_headers
+from neve.s3.locks import set_lock
 from neve.s3.metadata import ACL, pack, read_metadata
 from neve.s3.response import Headers, Response, xml_response
 from neve.s3.xml import escape
@@ -20,6 +21,7 @@ async def create_multipart_upload(call: Call) -> Response:
     acl = new_object_acl(call, call.headers)
     if acl is not None:
         metadata[ACL] = acl
+    set_lock(call, call.headers, metadata)
     asked = parse_upload(call.headers)
     checksum = None
     headers: Headers = []

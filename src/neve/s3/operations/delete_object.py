@@ -3,14 +3,15 @@
 In a bucket with versioning it makes a delete marker, unless a version is named, which then goes for
 ever.
 
-Supported: If-Match, x-amz-if-match-size, x-amz-if-match-last-modified-time, versionId.
-Ignored: x-amz-mfa, x-amz-bypass-governance-retention, x-amz-request-payer.
+Supported: If-Match, x-amz-if-match-size, x-amz-if-match-last-modified-time, versionId,
+x-amz-bypass-governance-retention. Ignored: x-amz-mfa, x-amz-request-payer.
 """
 
 from neve.engine.delete import Deleted
 from neve.errors import NoSuchKey
 from neve.s3.call import Call
 from neve.s3.conditions import delete_conditions
+from neve.s3.locks import may_bypass
 from neve.s3.response import Headers, Response
 
 
@@ -20,7 +21,12 @@ async def delete_object(call: Call) -> Response:
     deleted = Deleted(False, call.version)
     try:
         deleted = await call.engine.delete_object(
-            call.bucket, call.key, conditions, version=call.version, owner=call.writer_id
+            call.bucket,
+            call.key,
+            conditions,
+            version=call.version,
+            bypass=call.bucket.locks and may_bypass(call, call.key, call.version),
+            owner=call.writer_id,
         )
     except NoSuchKey:
         # AWS: size and time are compared with what is there; only If-Match asks that it is.

@@ -1,8 +1,8 @@
 """DeleteObjects: removes up to 1,000 keys in one transaction; each succeeds or is refused alone.
 
 Supported: Quiet; per key VersionId, ETag, Size, LastModifiedTime. A digest of the document
-(Content-MD5, x-amz-checksum-* or x-amz-content-sha256) is required. Ignored: x-amz-mfa,
-x-amz-bypass-governance-retention, x-amz-request-payer.
+(Content-MD5, x-amz-checksum-* or x-amz-content-sha256) is required.
+x-amz-bypass-governance-retention. Ignored: x-amz-mfa, x-amz-request-payer.
 """
 
 from neve.engine.conditions import NO_CONDITIONS, Conditions
@@ -12,6 +12,7 @@ from neve.names import parse_key
 from neve.s3.call import Call
 from neve.s3.conditions import parse_date, parse_iso_date
 from neve.s3.errors import S3Error, from_domain
+from neve.s3.locks import may_bypass
 from neve.s3.names import NULL, parse_version
 from neve.s3.payload import has_digest
 from neve.s3.response import Response, xml_response
@@ -64,7 +65,8 @@ def _parse(call: Call, element: Element) -> _Wanted:
     version = parse_version(element.value("VersionId"))
     action = "s3:DeleteObject" if version is None else "s3:DeleteObjectVersion"
     call.check(action, call.bucket, key, version)
-    return Deletion(key, _conditions(element), version)
+    bypass = call.bucket.locks and may_bypass(call, key, version)
+    return Deletion(key, _conditions(element), version, bypass)
 
 
 def _conditions(element: Element) -> Conditions:

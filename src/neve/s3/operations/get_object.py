@@ -13,6 +13,7 @@ from neve.s3.conditions import check_read, etag_matches, parse_date, parse_range
 from neve.s3.errors import S3Error
 from neve.s3.integrity import checksum_headers, part_checksum_headers
 from neve.s3.lifecycle import expiration_headers
+from neve.s3.locks import lock_headers
 from neve.s3.metadata import metadata_headers
 from neve.s3.response import Headers, Response, http_date
 
@@ -88,12 +89,15 @@ def object_headers(call: Call, row: ObjectRow) -> Headers:
         _ACCEPT_RANGES,
         *metadata_headers(row.meta),
         *version_headers(call, row.version),
+        *(lock_headers(call, row) if call.bucket.locks else ()),
     ]
 
 
 def is_special(call: Call) -> bool:
     """Say whether anything but the plain whole object may be asked for, or an ACL let it be."""
-    return bool(call.query) or not _SPECIAL.isdisjoint(call.headers) or call.granted is not None
+    if call.query or call.granted is not None or call.bucket.locks:
+        return True
+    return not _SPECIAL.isdisjoint(call.headers)
 
 
 def choose(call: Call, row: ObjectRow, headers: Headers) -> tuple[int, int, int]:

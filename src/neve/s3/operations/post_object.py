@@ -18,11 +18,12 @@ from neve.iam.actions import more_actions
 from neve.iam.principals import ANONYMOUS
 from neve.names import parse_key
 from neve.s3.acl_requests import new_object_acl
-from neve.s3.call import Call, version_headers
+from neve.s3.call import Call, written_headers
 from neve.s3.checksums import BodyDigest, parse_content_md5, parse_declared
 from neve.s3.errors import S3Error
 from neve.s3.forms import Form, FormParser, Sink, parse_boundary, text_of_field
 from neve.s3.integrity import checksum_headers, object_checksum
+from neve.s3.locks import set_default, set_lock
 from neve.s3.metadata import ACL, pack, read_metadata
 from neve.s3.operations.put_object import OBJECT_BYTES_MAX
 from neve.s3.payload import Feed
@@ -141,6 +142,7 @@ class _Upload:
         if acl is not None:
             self._meta[ACL] = acl
         declared = parse_declared(headers, streaming=False)
+        set_lock(asked, headers, self._meta)
         self._digest = BodyDigest(asked.auth.payload, declared, parse_content_md5(headers))
 
     async def publish(self) -> Response:
@@ -150,6 +152,7 @@ class _Upload:
             check_size(self._policy, writer.size)
         md5, checksum = self._digest.finish()
         await writer.close()
+        set_default(asked.bucket, self._meta)
         row = await asked.engine.put_object(
             asked.bucket,
             asked.key,
@@ -159,7 +162,7 @@ class _Upload:
             checksum=object_checksum(checksum),
             owner=asked.writer_id,
         )
-        more = [*version_headers(asked, row.version), *checksum_headers(row.checksum)]
+        more = [*written_headers(row), *checksum_headers(row.checksum)]
         return _answer(asked, self._fields, row.etag, more)
 
     def abort(self) -> None:

@@ -3,15 +3,17 @@
 Supported: Content-MD5, x-amz-checksum-* in headers and trailers, If-None-Match, If-Match, user
 metadata, Cache-Control, Content-*, Expires, x-amz-website-redirect-location, x-amz-tagging,
 x-amz-storage-class (kept and shown; every class is stored alike), x-amz-acl, x-amz-grant-*.
-Refused: server-side encryption and appending (NotImplemented), object lock (InvalidRequest).
+x-amz-object-lock-*, in a bucket with object lock.
+Refused: server-side encryption and appending (NotImplemented).
 Ignored: x-amz-request-payer.
 """
 
 from neve.s3.acl_requests import new_object_acl
-from neve.s3.call import Call, version_headers
+from neve.s3.call import Call, written_headers
 from neve.s3.conditions import write_conditions
 from neve.s3.integrity import checksum_headers, object_checksum
 from neve.s3.lifecycle import expiration_headers
+from neve.s3.locks import set_default, set_lock
 from neve.s3.metadata import ACL, pack, read_metadata
 from neve.s3.payload import receive_body
 from neve.s3.response import Headers, Response
@@ -26,8 +28,11 @@ async def put_object(call: Call) -> Response:
     acl = new_object_acl(call, call.headers)
     if acl is not None:
         metadata[ACL] = acl
+    set_lock(call, call.headers, metadata)
     conditions = write_conditions(call.headers)
     received = await receive_body(call, OBJECT_BYTES_MAX, admit=_admit)
+    if call.bucket.locks:
+        set_default(call.bucket, metadata)
     row = await call.engine.put_object(
         call.bucket,
         call.key,
@@ -40,7 +45,7 @@ async def put_object(call: Call) -> Response:
     )
     headers: Headers = [
         (b"etag", b'"%b"' % row.etag.encode()),
-        *version_headers(call, row.version),
+        *written_headers(row),
     ]
     if row.checksum is not None:
         headers += checksum_headers(row.checksum)

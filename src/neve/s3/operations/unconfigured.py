@@ -11,7 +11,6 @@ from neve.s3.response import Response, xml_response
 
 _ABSENT = {
     "GetBucketEncryption": "ServerSideEncryptionConfigurationNotFoundError",
-    "GetObjectLockConfiguration": "ObjectLockConfigurationNotFoundError",
     "GetBucketReplication": "ReplicationConfigurationNotFoundError",
     "GetBucketWebsite": "NoSuchWebsiteConfiguration",
 }

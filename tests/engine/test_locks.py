@@ -1,0 +1,200 @@
+"""Object lock in the engine: every way to lose a locked version, tried."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from neve import errors
+from neve.clock import now_us
+from neve.engine import locks
+from neve.engine.buckets import ChangeBucket
+from neve.engine.conditions import NO_CONDITIONS
+from neve.engine.delete import Deletion
+from neve.engine.engine import Bucket
+from neve.engine.rebuild import rebuild
+from neve.engine.versions import SUSPENDED, Versioning
+from neve.testing.engine import Store, memory_store, on_folder, pattern, run
+
+DAY_US = 86_400_000_000
+LOCKED = {"versioning": "Enabled", "lock": {"enabled": True}}
+
+
+def meta(mode: str = "", until_us: int = 0, hold: str = "") -> bytes:
+    fields = {"x-amz-meta-a": b"b"}
+    if mode:
+        fields |= {locks.MODE: mode.encode(), locks.UNTIL: locks.format_date(until_us).encode()}
+    if hold:
+        fields[locks.HOLD] = hold.encode()
+    return msgspec.msgpack.encode(fields)
+
+
+@pytest.fixture(params=["local", "memory"])
+def play(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Any], Any]:
+    """Run a scenario with a bucket that has object lock."""
+
+    def start(scenario: Any) -> Any:
+        async def whole(store: Store) -> Any:
+            bucket = await store.engine.create_bucket("bucket", "me", "r", LOCKED)
+            return await scenario(store, bucket)
+
+        if request.param == "memory":
+            return run(memory_store(), whole)
+        return on_folder(tmp_path, whole)
+
+    return start
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_a_bound_version_outlives_every_deletion(play: Any, hold: bool) -> None:
+    async def scenario(store: Store, bucket: Bucket) -> None:
+        engine = store.engine
+        bound = meta(hold="ON") if hold else meta("COMPLIANCE", now_us() + DAY_US)
+        row = await store.put(bucket, "k", b"kept", meta=bound)
+        for bypass in (False, True):
+            with pytest.raises(errors.ObjectLocked):
+                await engine.delete_object(bucket, "k", version=row.version, bypass=bypass)
+            both = [Deletion("k", NO_CONDITIONS, row.version, bypass), Deletion("other")]
+            refused, done = await engine.delete_objects(bucket, both)
+            assert isinstance(refused, errors.ObjectLocked)
+            assert not isinstance(done, errors.DomainError)
+        with pytest.raises(errors.ObjectLocked):
+            await engine.delete_object(bucket, "k", version=row.version)
+        with pytest.raises(errors.InvalidBucketState):
+            await engine.set_versioning("bucket", Versioning(SUSPENDED))
+        with pytest.raises(errors.InvalidBucketState):
+            await engine.set_versioning("bucket", Versioning("Enabled", ("k",)))
+        with pytest.raises(errors.InvalidBucketState):
+            await engine.set_bucket_option("bucket", "versioning", None)
+        with pytest.raises(errors.InvalidBucketState):
+            await engine.set_bucket_option("bucket", "lock", None)
+        await store.put(bucket, "k", b"newer")
+        await engine.delete_object(bucket, "k")
+        with pytest.raises(errors.ObjectLocked):
+            await engine.delete_object(bucket, "k", version=row.version)
+        with pytest.raises(errors.BucketNotEmpty):
+            await engine.delete_bucket("bucket")
+        store.reclaimer.compact()
+        store.collect_all()
+        kept = engine.head(bucket, "k", row.version)
+        assert engine.read(kept, 0, kept.size) == b"kept"
+
+    play(scenario)
+
+
+def test_a_null_version_from_before_can_be_locked(play: Any) -> None:
+    async def scenario(store: Store, _bucket: Bucket) -> None:
+        engine = store.engine
+        bucket = await engine.create_bucket("later", "me", "r")
+        await store.put(bucket, "k", b"null")
+        await engine.set_bucket_options("later", LOCKED)
+        bound = meta("COMPLIANCE", now_us() + DAY_US)
+        await engine.set_object_meta(bucket, "k", lambda _: bound, "")
+        # Requests that began before the bucket was told so are made anew.
+        await store.put(bucket, "k", b"newer")
+        await engine.delete_object(bucket, "k")
+        with pytest.raises(errors.ObjectLocked):
+            await engine.delete_object(bucket, "k", version="")
+        assert engine.head(engine.bucket("later"), "k", "").size == 4
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "bypass", "allowed"),
+    [
+        (("COMPLIANCE", 2), ("COMPLIANCE", 3), False, True),
+        (("COMPLIANCE", 2), ("COMPLIANCE", 1), True, False),
+        (("COMPLIANCE", 2), ("GOVERNANCE", 3), True, False),
+        (("COMPLIANCE", 2), None, True, False),
+        (("COMPLIANCE", -2), None, False, True),
+        (("GOVERNANCE", 2), ("GOVERNANCE", 3), False, True),
+        (("GOVERNANCE", 2), ("GOVERNANCE", 1), False, False),
+        (("GOVERNANCE", 2), ("GOVERNANCE", 1), True, True),
+        (("GOVERNANCE", 2), ("COMPLIANCE", 3), False, False),
+        (("GOVERNANCE", 2), ("COMPLIANCE", 3), True, True),
+        (("GOVERNANCE", 2), None, False, False),
+        (("GOVERNANCE", 2), None, True, True),
+        (("GOVERNANCE", -2), None, False, True),
+        (None, ("COMPLIANCE", 1), False, True),
+    ],
+)
+def test_what_may_become_of_a_retention(
+    play: Any, before: Any, after: Any, bypass: bool, allowed: bool
+) -> None:
+    def of(lock: tuple[str, int] | None) -> bytes:
+        return meta() if lock is None else meta(lock[0], now_us() + lock[1] * DAY_US)
+
+    async def scenario(store: Store, bucket: Bucket) -> None:
+        first, then = of(before), of(after)
+        await store.put(bucket, "k", b"x", meta=first)
+
+        async def change() -> None:
+            await store.engine.set_object_meta(bucket, "k", lambda _: then, bypass=bypass)
+
+        if allowed:
+            await change()
+        else:
+            with pytest.raises(errors.ObjectLocked):
+                await change()
+        assert store.engine.head(bucket, "k").meta == (then if allowed else first)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("lost", ["catalog", "what the bucket was told"])
+def test_locks_come_back_with_a_rebuild(tmp_path: Path, lost: str) -> None:
+    told: dict[str, str] = {}
+
+    async def first(store: Store) -> None:
+        engine = store.engine
+        if lost == "catalog":
+            bucket = await engine.create_bucket("bucket", "me", "r", LOCKED)
+        else:
+            # As after a crash between the change of a bucket and its record.
+            bucket = await engine.create_bucket("bucket", "me", "r")
+            packed = msgspec.msgpack.encode(LOCKED)
+            change = ChangeBucket("bucket", lambda row: row._replace(options=packed))
+            await engine.committer.submit(change)
+            bucket = engine.bucket("bucket")
+        for key, size in (("small", 10), ("large", 2 << 20)):
+            row = await store.put(bucket, key, pattern(size))
+            bound = meta("COMPLIANCE", now_us() + DAY_US)
+            await engine.set_object_meta(bucket, key, lambda _, bound=bound: bound, row.version)
+            await store.put(bucket, key, b"newer")
+            told[key] = row.version
+        store.reclaimer.compact()
+
+    async def after(store: Store) -> None:
+        bucket = store.engine.bucket("bucket")
+        assert bucket.locks
+        for key, version in told.items():
+            with pytest.raises(errors.ObjectLocked):
+                await store.engine.delete_object(bucket, key, version=version, bypass=True)
+            assert store.engine.head(bucket, key, version).size in (10, 2 << 20)
+        with pytest.raises(errors.InvalidBucketState):
+            await store.engine.set_versioning("bucket", Versioning(SUSPENDED))
+
+    on_folder(tmp_path, first)
+    for path in tmp_path.glob("catalog.db*"):
+        path.unlink()
+    assert rebuild(str(tmp_path)).damaged == []
+    on_folder(tmp_path, after)
+
+
+def test_dates_never_become_shorter() -> None:
+    for at_us in (0, 1, 999, 1000, 1_700_000_000_123_456, 4_000_000_000_000_000):
+        text = locks.format_date(at_us)
+        assert 0 <= locks.parse_date(text) - at_us < 1000
+    assert locks.parse_date("2030-01-01T00:00:00Z") == 1_893_456_000_000_000
+    assert locks.parse_date("2030-01-01T01:00:00+01:00") == 1_893_456_000_000_000
+
+
+def test_a_year_is_a_year_of_the_calendar() -> None:
+    default = locks.Default("GOVERNANCE", None, 1)
+    leap = locks.parse_date("2028-02-29T12:00:00Z")
+    assert locks.format_date(default.until_us(leap)) == "2029-03-01T12:00:00.000Z"
+    plain = locks.parse_date("2027-05-05T00:00:00Z")
+    assert locks.format_date(default.until_us(plain)) == "2028-05-05T00:00:00.000Z"

@@ -7,9 +7,16 @@ import urllib.request
 
 import pytest
 from minio import Minio
-from minio.commonconfig import ComposeSource, CopySource
+from minio.commonconfig import AndOperator, ComposeSource, CopySource, Filter, Tags
 from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
+from minio.lifecycleconfig import (
+    AbortIncompleteMultipartUpload,
+    Expiration,
+    LifecycleConfig,
+    NoncurrentVersionExpiration,
+    Rule,
+)
 
 from neve.testing.server import LiveServer
 
@@ -67,6 +74,39 @@ def test_copy_and_compose(client: Minio, bucket: str) -> None:
     answer = client.get_object(bucket, "both")
     assert answer.read() == data * 2
     answer.release_conn()
+
+
+def test_lifecycle_rules(client: Minio, bucket: str) -> None:
+    tags = Tags.new_object_tags()
+    tags.update({"k": "v", "l": "w"})
+    rules = [
+        Rule(
+            "Enabled",
+            rule_filter=Filter(AndOperator(prefix="tmp/", tags=tags)),
+            rule_id="tagged",
+            expiration=Expiration(days=3),
+        ),
+        Rule(
+            "Disabled",
+            rule_filter=Filter(prefix=""),
+            rule_id="rest",
+            noncurrent_version_expiration=NoncurrentVersionExpiration(noncurrent_days=9),
+            abort_incomplete_multipart_upload=AbortIncompleteMultipartUpload(1),
+        ),
+    ]
+    assert client.get_bucket_lifecycle(bucket) is None
+    client.set_bucket_lifecycle(bucket, LifecycleConfig(rules))
+    there = client.get_bucket_lifecycle(bucket)
+    assert there is not None
+    first, second = there.rules
+    assert (first.rule_id, first.status, first.expiration.days) == ("tagged", "Enabled", 3)
+    assert first.rule_filter.and_operator.prefix == "tmp/"
+    assert dict(first.rule_filter.and_operator.tags) == {"k": "v", "l": "w"}
+    assert second.status == "Disabled"
+    assert second.noncurrent_version_expiration.noncurrent_days == 9
+    assert second.abort_incomplete_multipart_upload.days_after_initiation == 1
+    client.delete_bucket_lifecycle(bucket)
+    assert client.get_bucket_lifecycle(bucket) is None
 
 
 def test_policy_and_presigned(client: Minio, bucket: str, live_server: LiveServer) -> None:

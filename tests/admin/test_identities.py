@@ -357,3 +357,10 @@ def test_no_secret_is_in_any_answer_but_that_which_makes_a_key(live_server: Live
         assert b"secret" not in client("GET", path).body.lower(), path
     log = live_server.log.read_text()
     assert "very-secret" not in log
+
+
+def test_what_would_be_another_call_is_not_taken_for_this_one(live_server: LiveServer) -> None:
+    """MinIO lists with `bucket` only those who can reach it."""
+    client = Client(live_server)
+    for path in ("list-users?bucket=b", "list-canned-policies?bucket=b"):
+        assert client("GET", path).code == "NotImplemented"

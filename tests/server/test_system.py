@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.admin.client import Client
 
 from neve.testing.server import ACCESS_KEY, SECRET_KEY, LiveServer, wait_until
 
@@ -176,3 +177,45 @@ def test_killed_worker_shows_as_a_restart(fresh_server: LiveServer) -> None:
         return sum(found[name] for name in names)
 
     wait_until(lambda: restarts() == 1)
+
+
+def test_users_scrape_when_a_policy_lets_them(live_server: LiveServer) -> None:
+    root = Client(live_server)
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": ["admin:Prometheus"]}],
+    }
+    assert root("PUT", "add-canned-policy?name=scrape", document).status == 200
+    for name, policy, status in (
+        ("scraper", "scrape", 200),
+        ("not-a-scraper", "readwrite", 401),
+        ("diagnosing", "diagnostics", 200),
+    ):
+        root.minio().user_add(name, f"{name}-secret")
+        root.minio().policy_set(policy, user=name)
+        for authorization in (
+            basic(name, f"{name}-secret"),
+            bearer({"sub": name}, secret=f"{name}-secret"),
+        ):
+            found = ask(live_server, "/neve/metrics", authorization=authorization)[0]
+            assert found == status, (name, authorization)
+        assert ask(live_server, "/neve/metrics", authorization=basic(name, "wrong"))[0] == 401
+        # Whoever knows root's secret proves nothing about another name.
+        token = bearer({"sub": name})
+        assert ask(live_server, "/neve/metrics", authorization=token)[0] == 401
+    root.minio().user_disable("scraper")
+    answer = ask(live_server, "/neve/metrics", authorization=basic("scraper", "scraper-secret"))
+    assert answer[0] == 401
+
+
+def test_a_key_that_looks_like_an_admin_call_is_a_key_where_hosts_name_buckets(
+    tmp_path: Path,
+) -> None:
+    with LiveServer(tmp_path / "data", "--domain", "s3.example.org", workers=1) as server:
+        server.client().create_bucket(Bucket="named")
+        host = {"Host": "named.s3.example.org"}
+        connection = http.client.HTTPConnection(server.address, timeout=30)
+        connection.request("GET", "/minio/admin/v3/info", headers=host)
+        with connection.getresponse() as answer:
+            assert answer.headers["content-type"] == "application/xml"
+        connection.close()

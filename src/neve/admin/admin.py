@@ -40,6 +40,10 @@ class Admin:
         self.node = node
         self.sealer = Sealer()
 
+    def close(self) -> None:
+        """Let go of the thread that encrypts; after the last request."""
+        self.sealer.close()
+
     async def handle(self, request: Request) -> Response:
         """Answer the request; never raises."""
         try:

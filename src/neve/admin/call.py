@@ -100,6 +100,11 @@ class AdminCall:
             raise AdminError("XMinioAdminInvalidArgument", f"{name} is missing")
         return value
 
+    def refuse(self, name: str) -> None:
+        """Raise NotImplemented when the query has a field that would make it another call."""
+        if self.query.get(name):
+            raise AdminError("NotImplemented", f"{self.route.method} {self.route.path}?{name}")
+
     def choice(self, name: str, *choices: str) -> str:
         """Return a field of the query that must be one of `choices`. Raises: AdminError."""
         value = self.query.get(name, "")

@@ -24,6 +24,7 @@ async def add_canned_policy(call: AdminCall) -> Response:
 
 def list_canned_policies(call: AdminCall) -> Response:
     """Return all policies with their documents."""
+    call.refuse("bucket")
     policies = {policy.name: policy for policy in call.directory.policies()}
     return json_response({name: msgspec.Raw(each.document) for name, each in policies.items()})
 

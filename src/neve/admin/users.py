@@ -32,6 +32,7 @@ async def add_user(call: AdminCall) -> Response:
 
 async def list_users(call: AdminCall) -> Response:
     """Return all users with their state, policies and groups."""
+    call.refuse("bucket")
     users = {user.name: user_document(call, user) for user in call.directory.users()}
     return await call.sealed(users)
 

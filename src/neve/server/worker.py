@@ -29,6 +29,7 @@ from neve.server.logs import AccessLog
 from neve.server.metrics import Metrics
 from neve.server.node import ServerNode
 from neve.server.prometheus import process_name
+from neve.server.scrape import Scrapers
 from neve.server.shared import DRAINING, READY, TRACED, Shared
 from neve.server.sockets import Reservation, listen
 from neve.server.system import Handler, System
@@ -42,6 +43,7 @@ log = logging.getLogger("neve.worker")
 class Worker:
     """What one worker process consists of."""
 
+    admin: Admin
     system: System
 
     def __init__(
@@ -99,6 +101,7 @@ class Worker:
         await stopping.wait()
         self.shared.enter(DRAINING)
         await server.drain(config.drain_timeout_s)
+        self.admin.close()
         await engine.close()
         beat.cancel()
         if self.access is not None:
@@ -122,8 +125,9 @@ class Worker:
             directory=directory,
         )
         s3 = cast("Handler", pipeline.handle)  # it knows requests by a protocol of its own
-        admin = Admin(pipeline, ServerNode(config, self.shared))
-        self.system = System(config, self.shared, engine, s3, cast("Handler", admin.handle))
+        self.admin = Admin(pipeline, ServerNode(config, self.shared))
+        admin = cast("Handler", self.admin.handle)
+        self.system = System(config, self.shared, engine, Scrapers(directory), s3, admin)
         return HttpServer(
             self.system.handle, limits=http_limits(config), ssl=self.context, on_done=self._done
         )

@@ -4,6 +4,7 @@ The answer is `neve.iam.evaluate`'s; this module only brings it what a request k
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from neve.errors import NoSuchKey, NoSuchVersion
@@ -59,8 +60,8 @@ def allows(
     if bucket is None:
         decision = decide(call.caller, "", None, action, call.name, None, context_of(call))
     else:
-        place = (bucket, key, version)
-        decision = _decide(call, action, *place, acl=lambda: _by_acl(call, action, *place))
+        acl = partial(_by_acl, call, action, bucket, key, version)
+        decision = _decide(call, action, bucket, key, version, None, acl)
     call.request.decision = decision
     return decision.allowed
 
@@ -167,8 +168,8 @@ def _decide(
     if context is None:
         context = context_of(call)
         if key:
-            context.existing_tags = lambda: _tags_of(call, bucket, key, version)
-            context.object_owner = lambda: _owner_of(call, bucket, key, version)
+            context.existing_tags = partial(_tags_of, call, bucket, key, version)
+            context.object_owner = partial(_owner_of, call, bucket, key, version)
     found = decide(caller, bucket.owner, policy, action, bucket.name, key or None, context, acl)
     # Everybody but the anonymous belongs to the one account there is.
     if (

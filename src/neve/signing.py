@@ -13,6 +13,7 @@ import hmac
 import re
 import time
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from urllib.parse import unquote_to_bytes, urlsplit
 
 ALGORITHM = b"AWS4-HMAC-SHA256"
@@ -48,10 +49,11 @@ def canonical_path(raw: bytes) -> bytes:
     return b"".join(map(_PATH_TABLE.__getitem__, unquote_to_bytes(raw)))
 
 
-def canonical_query(raw: bytes) -> bytes:
+def canonical_query(raw: bytes, *, by_name: bool = False) -> bytes:
     """Return the query as it must be signed: encoded anew, sorted, without `X-Amz-Signature`.
 
-    A `+` means a space, as S3 reads it; a parameter without `=` has an empty value.
+    A `+` means a space, as S3 reads it; a parameter without `=` has an empty value. With `by_name`
+    the values of one name stay in the order they come, which is how Go's clients sort.
     """
     if not raw:
         return b""
@@ -66,7 +68,7 @@ def canonical_query(raw: bytes) -> bytes:
         if piece and name != b"X-Amz-Signature":
             pairs.append((name, value))
     if len(pairs) > 1:
-        pairs.sort()
+        pairs.sort(key=itemgetter(0) if by_name else None)
     return b"&".join([b"%b=%b" % pair for pair in pairs])
 
 

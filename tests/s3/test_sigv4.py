@@ -21,6 +21,7 @@ from tests.s3.signed_requests import (
     SignedRequest,
     changed,
     refusal,
+    sign_as_minio_go,
     sign_by_header,
     sign_by_query,
     verifier,
@@ -237,6 +238,18 @@ def test_client_that_signs_its_raw_bytes_is_understood():
     assert verifier().verify(*request).access_key == ACCESS_KEY
     swapped = request._replace(raw_path=request.raw_path.replace(b"(b)", b"(c)"))
     assert refusal(swapped).code == "SignatureDoesNotMatch"
+
+
+def test_values_of_one_name_may_be_signed_in_the_order_they_come():
+    # `mc watch` names three kinds of events.
+    url = f"{ENDPOINT}/?events=s3%3AObjectRemoved%3A%2A&events=s3%3AObjectCreated%3A%2A&ping=10"
+    request = sign_as_minio_go("GET", url)
+    assert verifier().verify(*request).access_key == ACCESS_KEY
+    for old, new in ((b"ping=10", b"ping=11"), (b"Removed", b"Renamed")):
+        forged = request._replace(raw_query=request.raw_query.replace(old, new))
+        assert refusal(forged).code == "SignatureDoesNotMatch"
+    turned = b"&".join(reversed(request.raw_query.split(b"&")))
+    assert refusal(request._replace(raw_query=turned)).code == "SignatureDoesNotMatch"
 
 
 def test_plus_in_a_query_is_a_space():

@@ -29,6 +29,7 @@ def _plain() -> tuple[Route, ...]:
     return (
         Route("ListBuckets", "GET", SERVICE, "", "list_buckets"),
         Route("ListDirectoryBuckets", "GET", SERVICE, "", "", ("?x-id=ListDirectoryBuckets",)),
+        Route("ListenNotification", "GET", SERVICE, "events"),
         Route("GetStoreQuota", "GET", SERVICE, "neve-quota", "store_quota"),
         Route("PutStoreQuota", "PUT", SERVICE, "neve-quota", "store_quota"),
         Route("GetStoreUsage", "GET", SERVICE, "neve-usage", "store_quota"),
@@ -159,6 +160,7 @@ def _configuration() -> tuple[Route, ...]:
         Route("PutBucketLogging", "PUT", BUCKET, "logging"),
         Route("GetBucketNotificationConfiguration", "GET", BUCKET, "notification", "unconfigured"),
         Route("PutBucketNotificationConfiguration", "PUT", BUCKET, "notification"),
+        Route("ListenBucketNotification", "GET", BUCKET, "events"),
         Route("GetBucketAccelerateConfiguration", "GET", BUCKET, "accelerate", "unconfigured"),
         Route("PutBucketAccelerateConfiguration", "PUT", BUCKET, "accelerate"),
         *_reports(),

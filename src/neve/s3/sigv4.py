@@ -422,14 +422,19 @@ def _check(
     computed = hmac.digest(key, text, "sha256").hex().encode()
     if hmac.compare_digest(computed, signature):
         return canonical
-    raw_query = raw_query_sorted(raw_query)
-    if raw_path != path or raw_query != query:
-        # Some clients sign the bytes they send instead of S3's encoding of what they mean.
-        raw = canonical_request(method.encode(), raw_path, raw_query, block, claim.signed, digest)
-        raw_text = string_to_sign(amz_date, claim.scope, raw)
-        computed = hmac.digest(key, raw_text, "sha256").hex().encode()
-        if hmac.compare_digest(computed, signature):
-            return raw
+    # Some clients sign the bytes they send instead of S3's encoding of what they mean; some do not
+    # sort the values of one name.
+    others = (
+        (raw_path, raw_query_sorted(raw_query)),
+        (path, canonical_query(raw_query, by_name=True)),
+    )
+    for other in others:
+        if other != (path, query):
+            raw = canonical_request(method.encode(), *other, block, claim.signed, digest)
+            raw_text = string_to_sign(amz_date, claim.scope, raw)
+            computed = hmac.digest(key, raw_text, "sha256").hex().encode()
+            if hmac.compare_digest(computed, signature):
+                return raw
     raise mismatch(claim.access_key, text, signature, canonical)
 
 

@@ -8,10 +8,13 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from minio.credentials.providers import StaticProvider
+from minio.minioadmin import MinioAdmin
 from msgspec import UNSET
 from tests.model.test_concurrency import together
 from tests.model.wire import Answer, Wire, wires
@@ -132,6 +135,61 @@ def test_exactly_what_fits_gets_in(lines: list[Wire], path: str, unit: str, hold
     good = [answer for answer in answers if answer.status in (200, 204)]
     assert {answer.outcome for answer in answers if answer not in good} == {EXCEEDED}
     assert len(good) == FIT
+    assert usage(lines[1], bucket) == (FIT, FIT * size)
+
+
+class Visitor(Wire):
+    """A connection with a user's keys."""
+
+    def __init__(self, server: LiveServer, name: str, secret: str) -> None:
+        super().__init__(server)
+        keys = {"access_key": name, "secret_key": secret, "endpoint": server.endpoint}
+        self.server = SimpleNamespace(**keys)  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("path", sorted(PATHS.keys() - {"form"}))
+def test_a_user_gets_exactly_what_fits_over_two_buckets(
+    lines: list[Wire], live_server: LiveServer, path: str
+) -> None:
+    write, size = PATHS[path]
+    name, secret, root = f"user-{path}", "a-secret-of-a-user", lines[0]
+    keys = StaticProvider(live_server.access_key, live_server.secret_key)
+    host = live_server.endpoint.removeprefix("http://")
+    admin = MinioAdmin(endpoint=host, credentials=keys, secure=False)
+    admin.user_add(name, secret)
+    admin.attach_policy(["readwrite"], user=name)
+    visitors = [Visitor(live_server, name, secret) for _ in range(WRITERS)]
+    root.ask("PUT", f"roots-{path}")
+    assert visitors[0].ask("PUT", f"users-{path}").status == 200
+    root.ask("PUT", "quota-source")
+    root.ask("PUT", "quota-source", str(size), body=pattern(size))
+    document = json.dumps({"users": {name: {"bytes": FIT * size}}}).encode()
+    assert root.ask("PUT", query="neve-quota=", body=document).status == 204
+
+    def work(number: int, wire: Wire) -> list[Answer]:
+        bucket = f"{('roots', 'users')[number % 2]}-{path}"
+        return [write(wire, bucket, f"{number}-{turn}", size) for turn in range(TRIES)]
+
+    answers = [answer for each in together(visitors, work) for answer in each]
+    assert [a.outcome for a in answers if a.status != 200] == [EXCEEDED] * (24 - FIT)
+    assert b"User quota exceeded: " in next(a.body for a in answers if a.status != 200)
+    found = json.loads(root.ask("GET", query="neve-usage=").body)["owners"]
+    (used,) = [each for each in found.values() if each.get("name") == name]
+    assert (used["objects"], used["bytes"], used["percent"]) == (FIT, FIT * size, 100)
+    for visitor in visitors:
+        visitor.close()
+
+
+def test_versions_of_one_key_count_each(lines: list[Wire]) -> None:
+    bucket, size = "quota-versions", 2000
+    lines[0].ask("PUT", bucket)
+    state = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+    assert lines[0].ask("PUT", bucket, query="versioning=", body=state).status == 200
+    ask_quota(lines[0], bucket, bytes=FIT * size)
+    answers = together(lines, lambda number, wire: put(wire, bucket, "one", size))
+    assert sorted(answer.status for answer in answers) == [200] * FIT + [400] * (WRITERS - FIT)
+    assert usage(lines[1], bucket) == (FIT, FIT * size)
+    assert lines[0].ask("DELETE", bucket, "one").status == 204
     assert usage(lines[1], bucket) == (FIT, FIT * size)
 
 

@@ -34,6 +34,7 @@ def test_usage_shows_the_share_of_the_quota(store: Store, s3: Any) -> None:
     s3.put_object(Bucket="data", Key="k", Body=b"12345")
     owners = {root_principal("").canonical_id: {"objects": 1, "bytes": 5}}
     plain = {"bucket": "data", "objects": 1, "bytes": 5, "owners": owners, "prefixes": {}}
+    plain |= {"noncurrent_versions": 0, "delete_markers": 0}
     assert usage(store) == plain
     put_quota(store, bytes=9, objects=100, soft=60)
     assert usage(store) == plain | {
@@ -180,6 +181,8 @@ def test_usage_by_prefix_and_owner(store: Store, s3: Any) -> None:
         "bucket": "data",
         "objects": 2,
         "bytes": 8,
+        "noncurrent_versions": 0,
+        "delete_markers": 0,
         "owners": {root: {"objects": 1, "bytes": 5}, nobody: {"objects": 1, "bytes": 3}},
         "prefixes": {
             "a/": {

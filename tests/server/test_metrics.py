@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from neve.engine.quota import BucketQuota, Used
+from neve.engine.quota import BucketQuota, Quota, Used
 from neve.engine.quotas import Usage
 from neve.server.metrics import OPERATIONS, Metrics, Totals, operation_class
 from neve.server.prometheus import render
@@ -16,9 +16,12 @@ HOT_PATH_US_MAX = 1.5
 
 
 def lines_of(shared: Shared, folder: Path) -> dict[str, float]:
-    text = render(
-        shared, str(folder), [("b1", Usage(Used(2, 30), BucketQuota(bytes=40, soft=75)))]
-    ).decode()
+    holders = {
+        "bucket": [('bucket="b1"', Usage(Used(5, 30), BucketQuota(bytes=40, soft=75), 3, 4))],
+        "prefix": [('bucket="b1",prefix="p/"', Usage(Used(1, 7), Quota()))],
+        "user": [('user="ada"', Usage(Used(9, 9), Quota(objects=9)))],
+    }
+    text = render(shared, str(folder), holders).decode()
     rows = [line for line in text.splitlines() if line and not line.startswith("#")]
     found = {name: float(value) for name, _, value in (row.rpartition(" ") for row in rows)}
     assert len(found) == len(rows), "a series is there twice"
@@ -135,6 +138,11 @@ def test_buckets_and_space_are_shown(shared: Shared, tmp_path: Path) -> None:
     assert found['neve_bucket_bytes{bucket="b1"}'] == 30
     assert found['neve_bucket_quota_bytes{bucket="b1"}'] == 40
     assert found['neve_bucket_quota_warning{bucket="b1"}'] == 1
+    assert found['neve_bucket_versions{bucket="b1"}'] == 3
+    assert found['neve_bucket_delete_markers{bucket="b1"}'] == 4
+    assert found['neve_prefix_bytes{bucket="b1",prefix="p/"}'] == 7
+    assert 'neve_prefix_quota_warning{bucket="b1",prefix="p/"}' not in found
+    assert found['neve_user_objects{user="ada"}'] == 9
     assert 'neve_bucket_quota_objects{bucket="b1"}' not in found
     assert found["neve_wal_bytes"] == 321
     disk = os.statvfs(tmp_path)
@@ -144,7 +152,7 @@ def test_buckets_and_space_are_shown(shared: Shared, tmp_path: Path) -> None:
 
 def test_every_metric_has_help_and_type(shared: Shared, tmp_path: Path) -> None:
     worker(shared, 2).end("GetObject", 200, 0.1, 1, 1, "")
-    text = render(shared, str(tmp_path), []).decode()
+    text = render(shared, str(tmp_path), {}).decode()
     helped = {line.split()[2] for line in text.splitlines() if line.startswith("# HELP")}
     typed = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
     assert helped == typed

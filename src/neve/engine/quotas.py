@@ -25,6 +25,10 @@ class Usage(NamedTuple):
 
     used: Used
     quota: Quota | None = None
+    versions: int = 0
+    """Of a bucket: how many of the objects are noncurrent versions."""
+    markers: int = 0
+    """Of a bucket: delete markers, which no quota counts."""
 
     @property
     def percent(self) -> int | None:
@@ -91,7 +95,9 @@ class Quotas:
 
     def usage(self, bucket: "Bucket") -> Usage:
         """What the bucket has: objects and noncurrent versions, and their bytes."""
-        return Usage(used_by(self._reader, bucket.tree), bucket.quota)
+        with self._reader.snapshot():
+            used = used_by(self._reader, bucket.tree)
+            return Usage(used, bucket.quota, *self._reader.version_usage(bucket.tree))
 
     def prefixes(self, bucket: "Bucket") -> dict[str, Usage | None]:
         """What the counted prefixes of the bucket have; None of one that is still being counted."""

@@ -1,16 +1,16 @@
 """The Prometheus text: what `metrics` counted, the disk, the steward's jobs, usage and quotas."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from neve import __version__
-from neve.engine.quotas import Usage
 from neve.server.metrics import BATCH_BOUNDS, CLASSES, LATENCY_BOUNDS_S, Job, Totals
 from neve.server.shared import STEWARD, SUPERVISOR, Shared
+from neve.server.usage_metrics import Holders, render_usage
 
 
-def render(shared: Shared, folder: str, buckets: Sequence[tuple[str, Usage]] | None) -> bytes:
-    """Return the Prometheus text; `buckets` are what each has, None to leave them out."""
+def render(shared: Shared, folder: str, holders: Holders) -> bytes:
+    """Return the Prometheus text."""
     lines: list[str] = []
     totals = Totals(shared)
     _render_requests(lines, totals)
@@ -19,8 +19,7 @@ def render(shared: Shared, folder: str, buckets: Sequence[tuple[str, Usage]] | N
     _render_space(lines, folder)
     _render_steward(lines, totals)
     _render_processes(lines, shared)
-    if buckets is not None:
-        _render_buckets(lines, buckets)
+    render_usage(lines, holders)
     lines.append("")
     return "\n".join(lines).encode()
 
@@ -152,36 +151,6 @@ def _render_processes(lines: list[str], shared: Shared) -> None:
     _scalar(lines, name, "gauge", "When the server was started.", started)
     _head(lines, "neve_info", "gauge", "Version of the server.")
     lines.append(f'neve_info{{version="{__version__}"}} 1')
-
-
-def _render_buckets(lines: list[str], buckets: Sequence[tuple[str, Usage]]) -> None:
-    columns: tuple[tuple[str, str, Callable[[Usage], int | None]], ...] = (
-        ("objects", "Objects in a bucket.", lambda usage: usage.used.objects),
-        ("bytes", "Bytes of the objects in a bucket.", lambda usage: usage.used.bytes),
-        (
-            "quota_bytes",
-            "Most bytes that a bucket may hold.",
-            lambda usage: usage.quota.bytes if usage.quota else None,
-        ),
-        (
-            "quota_objects",
-            "Most objects that a bucket may hold.",
-            lambda usage: usage.quota.objects if usage.quota else None,
-        ),
-        (
-            "quota_warning",
-            "1 when the soft level of a bucket's quota is reached.",
-            lambda usage: int(usage.warns) if usage.quota else None,
-        ),
-    )
-    for name, help, value_of in columns:
-        values = [(bucket, value_of(usage)) for bucket, usage in buckets]
-        _head(lines, f"neve_bucket_{name}", "gauge", help)
-        lines += [
-            f'neve_bucket_{name}{{bucket="{bucket}"}} {value}'
-            for bucket, value in values
-            if value is not None
-        ]
 
 
 def process_name(slot: int) -> str:

@@ -16,6 +16,7 @@ from neve.server.http_request import Request
 from neve.server.prometheus import render
 from neve.server.scrape import Scrapers
 from neve.server.shared import READY, Shared
+from neve.server.usage_metrics import holders_of
 
 Handler = Callable[[Request], Any]
 
@@ -102,9 +103,7 @@ class System:
         if not config.metrics_public and not self._scrapers.allows(authorization):
             challenge = (b"www-authenticate", b'Basic realm="neve", Bearer')
             return Response(401, [challenge], b"Metrics need keys that may read them.\n")
-        engine = self._engine
-        buckets = [(bucket.name, engine.quotas.usage(bucket)) for bucket in engine.buckets()]
-        text = render(self._shared, config.folder, buckets)
+        text = render(self._shared, config.folder, holders_of(self._engine))
         body = b"" if request.method == "HEAD" else text
         return Response(200, [_TEXT, _NO_STORE], body)
 

@@ -11,7 +11,8 @@ may set quotas; the owner of the bucket and root may read them and the usage.
 | `prefixes` | prefix → an object with the same members; `{}` only counts what lies under it |
 
 `GET /bucket?neve-usage` answers what the bucket, each prefix of its quota and each owner has, from
-counters; a prefix that is still being counted is null.
+counters. Of its `objects`, `noncurrent_versions` are no current ones; a prefix that is still being
+counted is null.
 """
 
 from typing import Any, TypeVar
@@ -24,6 +25,7 @@ from neve.engine.quotas import Usage
 from neve.s3.call import Call
 from neve.s3.errors import S3Error
 from neve.s3.response import Response
+from neve.s3.rights import may_rule
 
 T = TypeVar("T")
 
@@ -49,7 +51,10 @@ def get_bucket_usage(call: Call) -> Response:
     """Return what the bucket holds, and how much of its quota that is."""
     _check_reader(call)
     bucket, quotas = call.bucket, call.engine.quotas
-    fields: dict[str, Any] = {"bucket": bucket.name} | shown(quotas.usage(bucket))
+    usage = quotas.usage(bucket)
+    fields: dict[str, Any] = {"bucket": bucket.name} | shown(usage)
+    fields["noncurrent_versions"] = usage.versions
+    fields["delete_markers"] = usage.markers
     fields["owners"] = {owner: shown_used(used) for owner, used in quotas.owners(bucket).items()}
     fields["prefixes"] = {
         prefix: shown(usage) if usage is not None else None
@@ -65,9 +70,7 @@ def check_root(call: Call) -> None:
 
 
 def _check_reader(call: Call) -> None:
-    caller = call.caller
-    owns = caller.canonical_id == call.bucket.owner and caller.limit is None
-    if not owns and not caller.is_unlimited:
+    if not may_rule(call, call.bucket):
         raise S3Error("AccessDenied")
 
 

@@ -233,6 +233,16 @@ def test_versions_are_named_those_made_and_those_asked_for(audited: Audited) -> 
     assert len(made) == 1
 
 
+def test_what_a_lock_refuses_was_not_refused_by_policies(audited: Audited) -> None:
+    client = audited.server.client()
+    client.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    held = {"Bucket": "locked", "Key": "k"}
+    version = client.put_object(**held, Body=b"1", ObjectLockLegalHoldStatus="ON")["VersionId"]
+    entry = audited.of(refused(client.delete_object, **held, VersionId=version))
+    assert (entry["error"], entry["allowed"]) == ("AccessDenied", False)
+    assert entry["reason"] == "not by policies: a lock or another rule"
+
+
 def test_administration_is_written_down_with_its_arguments_and_without_secrets(
     audited: Audited,
 ) -> None:

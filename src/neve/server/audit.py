@@ -145,7 +145,8 @@ def _verdict(
             return not refused, "CORS rules of the bucket"
         return (False, "not authenticated") if refused else (None, "")
     if refused:
-        return False, "not refused by policies" if request.decision else "nothing allows it"
+        may = request.decision is not None or request.caller.is_unlimited
+        return False, "not by policies: a lock or another rule" if may else "nothing allows it"
     if request.caller.kind == "root":
         return True, "root"
     return (True, "") if status < 400 else (None, "")

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from neve import errors
+from neve.clock import now_us
+from neve.engine import change, delete, write
 from neve.engine.conditions import Conditions
 from neve.engine.delete import Deleted, Deletion
 from neve.engine.engine import Bucket
@@ -370,6 +372,35 @@ def test_a_rebuild_brings_back_exactly_the_versions_there_were(tmp_path: Path, s
                 path.unlink()
             assert rebuild(str(tmp_path)).damaged == []
             on_folder(tmp_path, tidy)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_order_does_not_depend_on_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """The clock stands still or goes back: nothing is lost, and nothing removed comes back."""
+    model, chance = Model(), random.Random(seed)
+    start = now_us()
+    ticks = iter(range(10**6))
+    for module in (write, delete, change):
+        monkeypatch.setattr(module, "now_us", lambda: start - seed * next(ticks))
+
+    async def live(store: Store) -> None:
+        await store.engine.create_bucket("bucket", "me", "r")
+        await told(store, "Enabled")
+        for _ in range(80):
+            await step(store, model, chance, "Enabled")
+        compare(store, model)
+
+    on_folder(tmp_path, live)
+    for path in tmp_path.glob("catalog.db*"):
+        path.unlink()
+    assert rebuild(str(tmp_path)).damaged == []
+
+    async def after(store: Store) -> None:
+        compare(store, model)
+
+    on_folder(tmp_path, after)
 
 
 def scrub(store: Store) -> None:

@@ -51,7 +51,10 @@ came with one | clients then verify their reads |
 """
 
 
-_OWN = dict.fromkeys(("PutBucketQuota", "GetStoreQuota", "PutStoreQuota", "GetStoreUsage"), "root")
+_OWN = {
+    "PutBucketQuota": "`admin:SetBucketQuota`",
+    **dict.fromkeys(("GetStoreQuota", "PutStoreQuota", "GetStoreUsage"), "root"),
+}
 """Who may do what no policy speaks of, when it is not the owner of the bucket."""
 
 

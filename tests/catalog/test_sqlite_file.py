@@ -166,3 +166,30 @@ class TestBackup:
         with pytest.raises(StoreRefused, match="exists already"):
             catalog.backup(str(tmp_path / "copy"))
         assert (tmp_path / "copy").read_text() == "precious"
+
+
+def test_owners_are_counted_when_a_catalog_without_their_counters_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "catalog.db")
+    steps = catalog_format.steps()
+    with monkeypatch.context() as old:
+        old.setattr(catalog_format, "steps", lambda: steps[:2])
+        SqliteCatalog(path, create=True).close()
+    connection = apsw.Connection(path)
+    object_row = "INSERT INTO object VALUES (?, ?, 1, ?, 'e', 1, x'', NULL, x'', '', ?)"
+    version_row = (
+        "INSERT INTO version (tree, rank, size, etag, version, owner, key, seq, mtime_us, meta,"
+        " blob)"
+        " VALUES (?, ?, ?, ?, ?, ?, 'k', 1, 1, x'', x'')"
+    )
+    for row in ((1, "a", 5, "you"), (1, "b", 7, ""), (1, "c", 1, "you"), (2, "a", 9, "you")):
+        connection.execute(object_row, row)
+    for row in ((1, 1, 10, "e", "v", "you"), (1, 2, 0, "", "w", "you"), (1, 3, 4, "e", "x", "me")):
+        connection.execute(version_row, row)
+    connection.close()
+    catalog = SqliteCatalog(path)
+    reader = catalog.reader()
+    assert reader.owners(1) == [("me", 1, 4), ("you", 3, 16)]
+    assert reader.owners(2) == [("you", 1, 9)]
+    catalog.close()

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.s3.conftest import Store, allow
+from tests.s3.conftest import ACCESS_KEY, Store, allow
 
-from neve.iam.principals import ANONYMOUS, root_principal, user_canonical_id
+from neve.iam.canned import canned_policy
+from neve.iam.policies import Rights, parse_user_policy
+from neve.iam.principals import ANONYMOUS, root_principal, user_canonical_id, user_principal
 
 EXCEEDED = (400, "XMinioAdminBucketQuotaExceeded")
 
@@ -138,7 +140,7 @@ def test_what_is_no_quota_is_refused(store: Store, s3: Any, document: bytes) -> 
     assert store.signed("GET", "/data?neve-quota").body == b"{}"
 
 
-def test_only_root_sets_quotas_and_nobody_else_sees_them(store: Store, s3: Any) -> None:
+def test_who_has_no_part_in_it_neither_sets_nor_sees_quotas(store: Store, s3: Any) -> None:
     allow(s3, "s3:*")
     for method, resource in (("GET", "quota"), ("PUT", "quota"), ("GET", "usage")):
         answer = store.send(method, f"/data?neve-{resource}", {}, b"{}" if method == "PUT" else b"")
@@ -227,3 +229,52 @@ def test_a_prefix_over_its_quota_is_named(store: Store, s3: Any) -> None:
 def test_what_the_store_is_told_is_roots_matter(store: Store, s3: Any) -> None:
     for method, resource in (("GET", "quota"), ("PUT", "quota"), ("GET", "usage")):
         assert store.send(method, f"/?neve-{resource}", {}, b"").status == 403
+
+
+ADMINISTRATOR = json.dumps(
+    {
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": ["admin:SetBucketQuota", "admin:GetBucketQuota", "admin:DataUsageInfo"],
+            }
+        ]
+    }
+).encode()
+
+
+def test_owners_read_and_administrators_set(store: Store, s3: Any) -> None:
+    """Neither needs the other's rights; the owner cannot lift the quota of its own bucket."""
+    selfservice = canned_policy("selfservice")
+    assert selfservice is not None
+    everything = Rights((parse_user_policy(selfservice.document, "selfservice"),))
+    administers = Rights((parse_user_policy(ADMINISTRATOR, "quotas"),))
+    people = {
+        "owner": user_principal("owner", everything),
+        "administrator": user_principal("administrator", administers),
+        "other": user_principal("other", everything),
+        ACCESS_KEY: root_principal(ACCESS_KEY),
+    }
+    who = [""]
+    store.pipeline.principal_of = lambda key: people[who[0]]
+
+    def ask(name: str, method: str, resource: str, bucket: str = "hers") -> int:
+        who[0] = name
+        body = b'{"bytes": 9}' if method == "PUT" else b""
+        return store.signed(method, f"/{bucket}?neve-{resource}", body).status
+
+    who[0] = "owner"
+    store.client().create_bucket(Bucket="hers")
+    requests = (("GET", "quota"), ("GET", "usage"), ("PUT", "quota"))
+    allowed = {
+        "owner": [200, 200, 403],
+        "administrator": [200, 200, 204],
+        "other": [403, 403, 403],
+        ACCESS_KEY: [200, 200, 204],
+    }
+    for name, statuses in allowed.items():
+        assert [ask(name, *request) for request in requests] == statuses, name
+        root = name == ACCESS_KEY
+        assert [ask(name, *request, bucket="") for request in requests] == (
+            [200, 200, 400] if root else [403] * 3
+        )

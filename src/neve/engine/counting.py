@@ -8,7 +8,7 @@ the steward goes on where it stood. A quota of the prefix holds once all of it w
 from collections.abc import Iterator
 
 from neve.blobs.blobs import BlobStore
-from neve.catalog.catalog import BucketRow, Catalog, PrefixRow, Reader, Transaction
+from neve.catalog.catalog import BucketRow, Catalog, ObjectRow, PrefixRow, Reader, Transaction
 from neve.engine import quota
 from neve.engine.buckets import ChangeBucket
 from neve.engine.commit import Batch, Command
@@ -85,24 +85,28 @@ def check_counters(reader: Reader, tree: int) -> Iterator[str]:
 
     Call it inside one snapshot or transaction.
     """
-    rows = [row for row in walk(reader, tree, WALK_ROWS) if row.etag]
     owned: dict[str, Used] = {}
-    for row in rows:
+    prefixes = reader.prefixes(tree)
+    under = [Used(0, 0)] * len(prefixes)
+    for row in walk(reader, tree, WALK_ROWS):
+        if not row.etag:
+            continue
         if row.owner:
-            before = owned.get(row.owner, Used(0, 0))
-            owned[row.owner] = Used(before.objects + 1, before.bytes + row.size)
+            owned[row.owner] = _more(owned.get(row.owner, Used(0, 0)), row)
+        for index, prefix in enumerate(prefixes):
+            reached = prefix.upto is None or row.key < prefix.upto
+            if reached and row.key.startswith(prefix.prefix):
+                under[index] = _more(under[index], row)
     noted = {other: Used(objects, size) for other, objects, size in reader.owners(tree)}
     for other in sorted(owned.keys() | noted.keys()):
         nothing = Used(0, 0)
         yield from _differs(f"owner {other}", owned.get(other, nothing), noted.get(other, nothing))
-    for prefix in reader.prefixes(tree):
-        under = [
-            row.size
-            for row in rows
-            if row.key.startswith(prefix.prefix) and (prefix.upto is None or row.key < prefix.upto)
-        ]
-        counted = Used(len(under), sum(under))
+    for prefix, counted in zip(prefixes, under, strict=True):
         yield from _differs(f"prefix {prefix.prefix}", counted, Used(prefix.objects, prefix.bytes))
+
+
+def _more(used: Used, row: ObjectRow) -> Used:
+    return Used(used.objects + 1, used.bytes + row.size)
 
 
 def _differs(what: str, counted: Used, noted: Used) -> Iterator[str]:

@@ -138,6 +138,18 @@ def may_rule(call: "Call", bucket: "Bucket") -> bool:
     return allows(call, "s3:GetBucketPolicy" if reads else "s3:PutBucketPolicy", bucket)
 
 
+def may_administer(call: "Call", action: str) -> bool:
+    """Say whether the caller may do an action of the admin protocol on the store as a whole."""
+    caller = call.caller
+    if caller.is_unlimited:
+        return True
+    if caller.kind == "anonymous":
+        return False
+    decision = decide(caller, "", None, action, "", None, context_of(call))
+    call.request.decision = decision
+    return decision.allowed
+
+
 def may_give(call: "Call", bucket: "Bucket", key: str) -> bool:
     """Say whether the caller may grant others something on an object that it is writing.
 

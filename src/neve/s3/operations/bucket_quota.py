@@ -1,7 +1,8 @@
 """GetBucketQuota, PutBucketQuota, GetBucketUsage: how much a bucket may hold, and holds.
 
-`PUT /bucket?neve-quota` replaces the quota of the bucket by a JSON object; `{}` removes it. Root
-may set quotas; the owner of the bucket and root may read them and the usage.
+`PUT /bucket?neve-quota` replaces the quota of the bucket by a JSON object; `{}` removes it. Setting
+needs `admin:SetBucketQuota`, which the owner of a bucket as such does not have; reading is also for
+those with `admin:GetBucketQuota` and, for usage, `admin:DataUsageInfo`.
 
 | member | meaning |
 |---|---|
@@ -25,7 +26,7 @@ from neve.engine.quotas import Usage
 from neve.s3.call import Call
 from neve.s3.errors import S3Error
 from neve.s3.response import Response
-from neve.s3.rights import may_rule
+from neve.s3.rights import may_administer, may_rule
 
 T = TypeVar("T")
 
@@ -34,14 +35,15 @@ QUOTA_BYTES_MAX = 256 << 10
 
 def get_bucket_quota(call: Call) -> Response:
     """Return the quota of the bucket."""
-    _check_reader(call)
+    _check_reader(call, "admin:GetBucketQuota")
     limits = call.bucket.quota
     return json_answer(quota.plain(limits) if limits else {})
 
 
 async def put_bucket_quota(call: Call) -> Response:
     """Replace the quota of the bucket."""
-    check_root(call)
+    if not may_administer(call, "admin:SetBucketQuota"):
+        raise S3Error("AccessDenied")
     limits = parse(await call.body(QUOTA_BYTES_MAX), BucketQuota)
     await call.engine.quotas.set_bucket(call.bucket.name, limits)
     return Response(204, [])
@@ -49,7 +51,7 @@ async def put_bucket_quota(call: Call) -> Response:
 
 def get_bucket_usage(call: Call) -> Response:
     """Return what the bucket holds, and how much of its quota that is."""
-    _check_reader(call)
+    _check_reader(call, "admin:DataUsageInfo")
     bucket, quotas = call.bucket, call.engine.quotas
     usage = quotas.usage(bucket)
     fields: dict[str, Any] = {"bucket": bucket.name} | shown(usage)
@@ -63,14 +65,8 @@ def get_bucket_usage(call: Call) -> Response:
     return json_answer(fields)
 
 
-def check_root(call: Call) -> None:
-    """Raise AccessDenied unless the caller is root, with a key that no policy limits."""
-    if not call.caller.is_unlimited:
-        raise S3Error("AccessDenied")
-
-
-def _check_reader(call: Call) -> None:
-    if not may_rule(call, call.bucket):
+def _check_reader(call: Call, action: str) -> None:
+    if not may_rule(call, call.bucket) and not may_administer(call, action):
         raise S3Error("AccessDenied")
 
 

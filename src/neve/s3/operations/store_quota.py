@@ -21,7 +21,7 @@ from neve.engine.quota import Quota, Used, UserQuota
 from neve.engine.quotas import Usage
 from neve.iam.principals import user_canonical_id
 from neve.s3.call import Call
-from neve.s3.operations.bucket_quota import QUOTA_BYTES_MAX, check_root, json_answer, parse, shown
+from neve.s3.operations.bucket_quota import QUOTA_BYTES_MAX, json_answer, parse, shown
 from neve.s3.response import Response
 
 UserName = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
@@ -36,7 +36,6 @@ class StoreQuota(msgspec.Struct, forbid_unknown_fields=True):
 
 def get_store_quota(call: Call) -> Response:
     """Return the quotas of users and the default of new buckets."""
-    check_root(call)
     quotas = call.engine.quotas
     users = {}
     for limits in quotas.users().values():
@@ -48,7 +47,6 @@ def get_store_quota(call: Call) -> Response:
 
 async def put_store_quota(call: Call) -> Response:
     """Change quotas of users and the default of new buckets."""
-    check_root(call)
     document = parse(await call.body(QUOTA_BYTES_MAX), StoreQuota)
     changes = {
         user_canonical_id(name): UserQuota(limits.bytes, limits.objects, limits.soft, name)
@@ -62,7 +60,6 @@ async def put_store_quota(call: Call) -> Response:
 
 def get_store_usage(call: Call) -> Response:
     """Return what every bucket and every owner has."""
-    check_root(call)
     quotas = call.engine.quotas
     buckets: dict[str, Any] = {}
     owned: dict[str, Used] = {}

@@ -389,3 +389,8 @@ def ask(send: Send, endpoint: str, keys: Keys, operation: Operation) -> str:
         if code in body:
             return code.decode()
     return "AccessDenied"
+
+
+def statement_for_all(effect: str, action: Any, bucket: str) -> dict[str, Any]:
+    """A bucket policy of one statement about everybody and every key."""
+    return _doc(_public(_say(effect, action, f"{bucket}/*")))

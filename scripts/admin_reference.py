@@ -11,7 +11,9 @@ from importlib import import_module
 from pathlib import Path
 
 from neve.admin.admin import operation_of
+from neve.admin.errors import CODES, WIRE_CODES
 from neve.admin.routes import ROUTES, Route
+from neve.s3.errors import CODES as S3_CODES
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "admin.md"
 
@@ -53,6 +55,15 @@ def notes(routes: list[Route]) -> list[str]:
     return lines
 
 
+def errors_table() -> list[str]:
+    """Return the table of the error codes that S3 does not have."""
+    own = {code: row for code, row in CODES.items() if code[:6] == "XMinio" or code not in S3_CODES}
+    lines = ["| Code | Status | Message |", "|---|---|---|"]
+    for code, (status, message) in sorted(own.items()):
+        lines.append(f"| `{WIRE_CODES.get(code, code)}` | {status} | {message} |")
+    return lines
+
+
 def page() -> str:
     """Return the whole page."""
     served = [route for route in ROUTES if route.module]
@@ -60,6 +71,7 @@ def page() -> str:
     lines = [_HEAD.format(served=len(served), all=len(ROUTES))]
     lines += ["## Served", "", *served_table(served), ""]
     lines += ["## Details", "", *notes(served)]
+    lines += ["## Errors", "", "Beside [those of S3](errors.md).", "", *errors_table(), ""]
     lines += ["## Not implemented", ""]
     lines += [f"- `{route.method} {route.path}` (`{route.action}`)" for route in rest]
     return "\n".join(lines).rstrip() + "\n"

@@ -219,6 +219,15 @@ def test_bucket_settings_that_minio_exported_are_taken(fresh_server: LiveServer)
     policy = json.loads(s3.get_bucket_policy(Bucket="portail-ing")["Policy"])
     assert policy == json.loads(unpacked(BUCKETS)["portail-ing/policy.json"])
     assert root("GET", "get-bucket-quota?bucket=portail-ing").json["quota"] == 2147483648
+    assert s3.get_bucket_versioning(Bucket="results")["Status"] == "Enabled"
+    rules = s3.get_bucket_lifecycle_configuration(Bucket="results")["Rules"]
+    assert [(rule["ID"], rule["Status"]) for rule in rules] == [
+        ("old", "Enabled"),
+        ("nc", "Enabled"),
+    ]
+    lock = s3.get_object_lock_configuration(Bucket="archive")["ObjectLockConfiguration"]
+    assert lock["Rule"]["DefaultRetention"] == {"Mode": "GOVERNANCE", "Days": 1}
+    assert "error" not in json.dumps(report)
 
 
 def test_bucket_settings_come_back_in_another_store(
@@ -247,10 +256,27 @@ def test_bucket_settings_come_back_in_another_store(
     s3.put_public_access_block(
         Bucket="full", PublicAccessBlockConfiguration={"BlockPublicPolicy": True}
     )
-    exported = root("GET", "export-bucket-metadata?bucket=full").body
+    s3.put_bucket_lifecycle_configuration(
+        Bucket="full",
+        LifecycleConfiguration={
+            "Rules": [
+                {"ID": "r", "Filter": {}, "Status": "Enabled", "Expiration": {"Days": 9}},
+            ]
+        },
+    )
+    s3.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    lock = {
+        "ObjectLockEnabled": "Enabled",
+        "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 3}},
+    }
+    s3.put_object_lock_configuration(Bucket="locked", ObjectLockConfiguration=lock)
+    exported = root("GET", "export-bucket-metadata").body
     files = unpacked(exported)
     assert {
         "full/policy.json",
+        "full/lifecycle.xml",
+        "locked/object-lock.xml",
+        "locked/versioning.xml",
         "full/tagging.xml",
         "full/cors.xml",
         "full/quota.json",
@@ -259,7 +285,7 @@ def test_bucket_settings_come_back_in_another_store(
         "full/public-access-block.xml",
     } <= files.keys()
     with LiveServer(tmp_path / "other") as other:
-        report = Client(other)("PUT", "import-bucket-metadata", exported).json["buckets"]["full"]
+        report = Client(other)("PUT", "import-bucket-metadata", exported).json["buckets"]
         assert "error" not in json.dumps(report)
         assert unpacked(Client(other)("GET", "export-bucket-metadata").body) == files
 

@@ -45,6 +45,12 @@ def test_unknown_calls_are_not_implemented(live_server: LiveServer, path: str) -
     assert (answer.status, answer.code) == (501, "NotImplemented")
 
 
+def test_key_management_is_not_implemented(live_server: LiveServer) -> None:
+    answer = Client(live_server)("GET", "key/status", prefix="/minio/kms/v1/")
+    assert (answer.status, answer.code) == (501, "NotImplemented")
+    assert "/minio/kms/v1/key/status" in answer.json["Message"]
+
+
 def test_a_known_path_with_another_method_is_not_allowed(live_server: LiveServer) -> None:
     answer = Client(live_server)("DELETE", "info")
     assert (answer.status, answer.code) == (405, "MethodNotAllowed")

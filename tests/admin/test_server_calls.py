@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import urllib3
-from tests.admin.client import Client
+from tests.admin.client import Answer, Client
 
 from neve.testing.server import ACCESS_KEY, SECRET_KEY, LiveServer, wait_until
 
@@ -108,10 +108,10 @@ def test_settings_are_shown_without_secrets(live_server: LiveServer) -> None:
     assert one == "site region=us-east-1 domain="
 
 
-def test_settings_have_help_and_cannot_be_changed(live_server: LiveServer) -> None:
+def test_settings_have_help_and_most_cannot_be_changed(live_server: LiveServer) -> None:
     client = Client(live_server)
     groups = client("GET", "help-config-kv?subSys=&key=").json
-    assert [row["key"] for row in groups["keysHelp"]] == ["site", "server", "limits"]
+    assert [row["key"] for row in groups["keysHelp"]] == ["quota", "site", "server", "limits"]
     (row,) = client("GET", "help-config-kv?subSys=site&key=region").json["keysHelp"]
     assert "NEVE_REGION" in row["description"]
     for method, path, body in (
@@ -127,6 +127,39 @@ def test_settings_have_help_and_cannot_be_changed(live_server: LiveServer) -> No
     assert client("PUT", "restore-config-history-kv?restoreId=1").code == "XMinioConfigError"
     text = client("GET", "get-config-kv?key=site").plain
     assert text == b"site region=us-east-1 domain="
+
+
+def test_the_quota_of_new_buckets_is_a_setting(fresh_server: LiveServer) -> None:
+    client = Client(fresh_server)
+
+    def told(text: str) -> Answer:
+        return client("PUT", "set-config-kv", text.encode(), sealed=True)
+
+    def now() -> str:
+        return client("GET", "get-config-kv?key=quota").plain.decode()
+
+    assert now() == "quota bytes= objects= soft="
+    answer = told("quota bytes=1MiB soft=80")
+    assert answer.headers["x-minio-config-applied"] == "true"
+    assert now() == "quota bytes=1048576 objects= soft=80"
+    assert told('quota objects="5"').status == 200
+    assert now() == "quota bytes=1048576 objects=5 soft=80"
+    make_bucket(fresh_server, "limited-bucket")
+    assert client("GET", "get-bucket-quota?bucket=limited-bucket").json["quota"] == 1 << 20
+    for wrong in ("bytes=much", "soft=101", "objects=-1", "colour=red", "bytes", "'"):
+        answer = told(f"quota {wrong}")
+        assert (answer.status, answer.code) == (400, "XMinioConfigError"), wrong
+    assert now() == "quota bytes=1048576 objects=5 soft=80"
+    # A whole configuration comes back as it went, unless it would change what is read-only.
+    exported = client("GET", "config").plain
+    assert client("DELETE", "del-config-kv", b"quota", sealed=True).status == 200
+    assert now() == "quota bytes= objects= soft="
+    changed = exported.replace(b"us-east-1", b"elsewhere")
+    answer = client("PUT", "config", changed, sealed=True)
+    assert "NEVE_REGION" in answer.json["Message"]
+    assert now() == "quota bytes= objects= soft="
+    assert client("PUT", "config", exported, sealed=True).status == 200
+    assert now() == "quota bytes=1048576 objects=5 soft=80"
 
 
 def test_a_frozen_server_refuses_s3_and_goes_on_administering(fresh_server: LiveServer) -> None:

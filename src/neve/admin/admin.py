@@ -52,6 +52,8 @@ class Admin:
             return self._refuse(request, error)
 
     async def _serve(self, request: Request) -> Response:
+        if not request.raw_path.startswith(PREFIX):
+            raise _unknown(request.method, request.raw_path.decode("latin-1"))
         version, _, path = request.raw_path[len(PREFIX) :].decode("latin-1").partition("/")
         if version != VERSION:
             raise AdminError("XMinioAdminVersionMismatch")

@@ -20,16 +20,13 @@ JSON_TYPE = (b"content-type", b"application/json")
 # fmt: off
 CODES: dict[str, tuple[int, str]] = {
     **S3_CODES,
-    "BadRequest": (400, "The request is malformed."),
     "InvalidRequest": (400, "Invalid Request"),
     "NotImplemented": (501, "This admin call is not implemented."),
     "SlowDown": (503, "Too many admin calls wait already: please reduce your request rate."),
     "XMinioAdminConfigBadJSON": (400, "JSON configuration provided is of incorrect format"),
     "XMinioAdminConfigTooLarge": (400, "The configuration data provided exceeds the allowed maximum size."),
-    "XMinioAdminGroupDisabled": (403, "The specified group is disabled."),
     "XMinioAdminNoAccessKey": (400, "No access key was provided."),
     "XMinioAdminNoSecretKey": (400, "No secret key was provided."),
-    "XMinioAdminNoSuchConfigTarget": (400, "No such named configuration target exists"),
     "XMinioAdminVersionMismatch": (426, "This server speaks version 3 of the admin API."),
     "XMinioConfigError": (400, "Configuration error."),
     "XMinioIAMActionNotAllowed": (403, "Specified IAM action is not allowed"),
@@ -39,7 +36,7 @@ CODES: dict[str, tuple[int, str]] = {
 }
 # fmt: on
 
-_WIRE_CODES = {"XMinioServiceAccountNotFound": "XMinioInvalidIAMCredentials"}
+WIRE_CODES = {"XMinioServiceAccountNotFound": "XMinioInvalidIAMCredentials"}
 """The protocol has one code for two errors; they differ in status and message."""
 
 
@@ -49,7 +46,7 @@ class AdminError(Exception):
     def __init__(self, code: str, detail: str = "", **fields: Any) -> None:
         status, message = CODES[code]
         super().__init__(f"{code}: {detail or message}")
-        self.code = _WIRE_CODES.get(code, code)
+        self.code = WIRE_CODES.get(code, code)
         self.status = status
         self.message = f"{message} ({detail})" if detail else message
         self.fields = fields

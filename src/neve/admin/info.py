@@ -4,6 +4,7 @@ Neve shows itself as one server with one drive, which is its folder: what `mc ad
 pools and erasure sets is that one drive. All usage comes from exact counters, none is estimated.
 """
 
+import asyncio
 import os
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,6 +19,9 @@ from neve.folder import store_id
 
 if TYPE_CHECKING:
     from neve.engine.engine import Bucket
+
+BUCKETS_AT_ONCE = 100
+"""Between two of these other requests get their turn."""
 
 _ERASURE = 2
 """The backend's type in numbers: clients print drives of no other."""
@@ -38,10 +42,10 @@ class _Usage(NamedTuple):
     markers: int = 0
 
 
-def server_info(call: AdminCall) -> Response:
+async def server_info(call: AdminCall) -> Response:
     """Return the state of the server, its drive and the sums of all buckets."""
-    buckets = call.engine.buckets()
-    usage = _sum(_usage(call, bucket) for bucket in buckets)
+    buckets = await _usages(call)
+    usage = _sum(buckets.values())
     disk = _disk(call.node.config.folder)
     host = _host(call)
     document = {
@@ -88,9 +92,9 @@ def storage_info(call: AdminCall) -> Response:
     return json_response({"Disks": [_drive(call, disk)], "Backend": _backend()})
 
 
-def data_usage_info(call: AdminCall) -> Response:
+async def data_usage_info(call: AdminCall) -> Response:
     """Return objects and bytes of every bucket, and the capacity of the drive."""
-    buckets = {bucket.name: _usage(call, bucket) for bucket in call.engine.buckets()}
+    buckets = await _usages(call)
     total = _sum(buckets.values())
     disk = _disk(call.node.config.folder)
     document = {
@@ -119,11 +123,13 @@ def data_usage_info(call: AdminCall) -> Response:
     return json_response(document)
 
 
-def account_info(call: AdminCall) -> Response:
+async def account_info(call: AdminCall) -> Response:
     """Return who the caller is and the buckets that it may reach."""
     call.check(own=True)
     buckets = []
-    for bucket in call.engine.buckets():
+    for number, bucket in enumerate(call.engine.buckets(), 1):
+        if not number % BUCKETS_AT_ONCE:
+            await asyncio.sleep(0)
         read, write = reach(call, bucket)
         if read or write:
             buckets.append(_account_bucket(call, bucket, read, write))
@@ -210,6 +216,16 @@ def _backend() -> dict[str, Any]:
         "StandardSCParity": 0,
         "RRSCParity": 0,
     }
+
+
+async def _usages(call: AdminCall) -> dict[str, _Usage]:
+    """Return the usage of all buckets; other requests go on meanwhile."""
+    found = {}
+    for number, bucket in enumerate(call.engine.buckets(), 1):
+        found[bucket.name] = _usage(call, bucket)
+        if not number % BUCKETS_AT_ONCE:
+            await asyncio.sleep(0)
+    return found
 
 
 def _usage(call: AdminCall, bucket: "Bucket") -> _Usage:

@@ -38,7 +38,7 @@ METRICS = (
     b"/neve/metrics",
 )
 BUCKET_METRICS = b"/minio/v2/metrics/bucket"
-ADMIN = b"/minio/admin/"
+ADMIN = (b"/minio/admin/", b"/minio/kms/")
 
 
 class System:

@@ -255,6 +255,9 @@ class SqliteCatalog:
         connection = apsw.Connection(
             self._path, flags=flags | (apsw.SQLITE_OPEN_CREATE if create else 0), vfs=self._vfs
         )
+        # Values never change a plan here. Without this promise SQLite would prepare every ordered
+        # statement again whenever a value of it has changed, for 4 to 10 µs.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         connection.set_busy_handler(_polling(BUSY_WAIT_S if wait_s is None else wait_s))
         keep_wal = ctypes.c_int(1)
         connection.file_control("main", apsw.SQLITE_FCNTL_PERSIST_WAL, ctypes.addressof(keep_wal))

@@ -39,10 +39,10 @@ def leaves(path: str = "neve.cli.verbs", verbs: Any = None, name: str = "neve") 
     """Every client verb: its full name and its module."""
     for verb in VERBS if verbs is None else verbs:
         module = import_module(f"{path}.{module_name(verb)}")
-        if hasattr(module, "VERBS"):
-            yield from leaves(module.__name__, module.VERBS, f"{name} {verb}")
-        elif hasattr(module, "RESULTS"):
+        if hasattr(module, "RESULTS"):
             yield f"{name} {verb}", module
+        if getattr(module, "VERBS", None):
+            yield from leaves(module.__name__, module.VERBS, f"{name} {verb}")
 
 
 def type_name(hint: Any) -> str:

@@ -67,7 +67,7 @@ def test_operations_do_not_import_the_server_or_the_disk() -> None:
         assert "neve.disk" not in imports_of(path), path
 
 
-OPERATORS = {"serve", "backup", "restore", "rebuild", "key", "version"}
+OPERATORS = {"serve", "backup", "restore", "rebuild", "key"}
 """Verbs that work on a folder of this machine; all others of the command line speak HTTP."""
 
 

@@ -9,12 +9,15 @@ import pytest
 
 from neve import __version__
 from neve.cli.main import VERBS, find_verb, main, module_name
+from neve.testing.server import LiveServer
 
 SOURCE = str(Path(__file__).parents[2] / "src")
 CPU_S_MAX = 0.150
+HELP_CPU_S_MAX = 0.100
+LS_CPU_S_MAX = 0.200
 
 
-def cpu_of(*arguments: str) -> float:
+def cpu_of(*arguments: str, **environment: str) -> float:
     """Return the CPU seconds of a Python process, the best of several runs."""
     best = float("inf")
     for _ in range(5):
@@ -23,7 +26,7 @@ def cpu_of(*arguments: str) -> float:
             [sys.executable, *arguments],
             check=True,
             stdout=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": SOURCE},
+            env={**os.environ, "PYTHONPATH": SOURCE, **environment},
         )
         after = os.times()
         spent = after.children_user + after.children_system
@@ -36,7 +39,17 @@ def test_import_is_quick() -> None:
 
 
 def test_help_is_quick() -> None:
-    assert cpu_of("-m", "neve", "--help") < CPU_S_MAX
+    assert cpu_of("-m", "neve", "--help") < HELP_CPU_S_MAX
+
+
+def test_ls_of_a_bucket_is_quick(live_server: LiveServer) -> None:
+    client = live_server.client()
+    client.create_bucket(Bucket="quick-ls")
+    client.put_object(Bucket="quick-ls", Key="k")
+    host = live_server.endpoint.removeprefix("http://")
+    alias = f"http://{live_server.access_key}:{live_server.secret_key}@{host}"
+    spent = cpu_of("-m", "neve", "ls", "quick/quick-ls", NEVE_HOST_quick=alias)
+    assert spent < LS_CPU_S_MAX
 
 
 def test_command_line_imports_no_server_before_it_is_needed() -> None:
@@ -58,9 +71,8 @@ def every_verb() -> list[str]:
     def visit(words: list[str], verbs: dict[str, str]) -> None:
         for verb in verbs:
             _, module, _ = find_verb([*words, verb])
-            if hasattr(module, "VERBS"):
-                visit([*words, verb], module.VERBS)
-            else:
+            visit([*words, verb], getattr(module, "VERBS", {}))
+            if hasattr(module, "run"):
                 names.append(" ".join([*words, verb]))
 
     visit([], VERBS)
@@ -73,7 +85,7 @@ def test_every_module_of_a_verb_is_in_a_table() -> None:
         ".".join(path.relative_to(folder).with_suffix("").parts)
         for path in folder.rglob("*.py")
         if path.stem != "__init__" and not path.stem.startswith("_")
-    }
+    } | {"version"}
     named = {".".join(map(module_name, name.split())) for name in every_verb()}
     assert named == files
 
@@ -157,7 +169,7 @@ def test_unexpected_error_is_one_sentence(
 ) -> None:
     import neve.cli.verbs.version
 
-    def fail(options: object) -> int:
+    def fail(options: object, session: object) -> int:
         raise RuntimeError("what nobody foresaw")
 
     monkeypatch.setattr(neve.cli.verbs.version, "run", fail)
@@ -175,7 +187,7 @@ def test_interrupt_is_quiet(
 ) -> None:
     import neve.cli.verbs.version
 
-    def interrupted(options: object) -> int:
+    def interrupted(options: object, session: object) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(neve.cli.verbs.version, "run", interrupted)

@@ -9,10 +9,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def script() -> ModuleType:
-    path = ROOT / "scripts" / "cli_json_reference.py"
-    spec = importlib.util.spec_from_file_location("cli_json_reference", path)
+def load(name: str) -> ModuleType:
+    path = ROOT / "scripts" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -20,8 +19,15 @@ def script() -> ModuleType:
     return module
 
 
-def test_the_page_is_up_to_date(script: ModuleType) -> None:
-    assert script.PAGE.read_text() == script.page(), "run scripts/cli_json_reference.py"
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    return load("cli_json_reference")
+
+
+@pytest.mark.parametrize("name", ["cli_json_reference", "cli_reference"])
+def test_the_page_is_up_to_date(name: str) -> None:
+    module = load(name)
+    assert module.PAGE.read_text() == module.page(), f"run scripts/{name}.py"
 
 
 def test_a_type_means_one_thing(script: ModuleType) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from neve.cli.main import find_verb, parser_of
+from neve.cli.main import actions_of, find_verb, parser_of
 
 from .pages import ROOT, blocks, name_of, pages, prose
 
@@ -37,9 +37,9 @@ def words_after(program: str, command: str) -> list[str] | None:
 
 def flags_of(module: Any) -> set[str]:
     """The flags that a verb knows; a group of verbs knows none but its help."""
-    if hasattr(module, "VERBS"):
+    if not hasattr(module, "run"):
         return {"--help", "-h"}
-    return {flag for action in parser_of("", module)._actions for flag in action.option_strings}
+    return {flag for action in actions_of(parser_of("", module)) for flag in action.option_strings}
 
 
 @pytest.mark.parametrize("page", pages(), ids=name_of)

@@ -6,7 +6,8 @@ A verb is a module `neve.cli.verbs.<verb>` with a docstring, `EXAMPLES`, `add_ar
 `run`. An operator's verb works on a folder of this machine: `run(options)` returns the exit status.
 A client's verb speaks HTTP to a server; it has `RESULTS`, the classes of what it may answer, and
 `run(options, session)` yields them; it also gets the flags of `neve.cli.session`. A package with
-`VERBS` holds verbs of its own (`neve alias set`).
+`VERBS` holds verbs of its own (`neve alias set`); when it has `run`, too, it is a verb itself with
+any other word (`neve version`).
 
 Exit status: 0 done, 1 refused or failed, also when only a part did, 2 wrong usage, 130 interrupted.
 """
@@ -28,7 +29,13 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "data": {
         "ls": "list buckets and objects",
+        "tree": "show folders as a tree",
+        "stat": "show what is known of objects and buckets",
+        "du": "add up sizes",
+        "find": "find objects by name, size, age; do something with each",
+        "diff": "compare two folders or buckets",
         "cat": "write objects to the standard output",
+        "head": "write the beginning of objects",
     },
     "buckets": {
         "mb": "make buckets",
@@ -42,7 +49,8 @@ GROUPS: dict[str, dict[str, str]] = {
         "key": "change the key that seals the secrets of users",
     },
     "about": {
-        "version": "show the versions of Neve and of what it stands on",
+        "completion": "completion of this command for bash, zsh and fish",
+        "version": "show the versions of Neve, of what it stands on, and of servers",
     },
 }
 VERBS = {verb: text for group in GROUPS.values() for verb, text in group.items()}
@@ -86,7 +94,7 @@ def _run(arguments: list[str]) -> int:
     except LookupError as error:
         _fail(str(error.args[0]))
         return 2
-    if hasattr(module, "VERBS"):
+    if not hasattr(module, "run"):
         print(_usage_of_group(name, module))
         return 0
     parser = parser_of(name, module)
@@ -108,10 +116,12 @@ def find_verb(words: list[str]) -> tuple[str, Any, list[str]]:
     path = "neve.cli.verbs"
     while verbs:
         word = words[0] if words else "--help"
-        if module and word in ("-h", "--help", "help"):
+        if module and word in ("-h", "--help", "help") and not hasattr(module, "run"):
             return name, module, []
         if word not in verbs:
             word = _SYNONYMS.get(word, word)
+        if word not in verbs and hasattr(module, "run"):
+            break
         if word not in verbs:
             raise LookupError(f"{word!r} is no verb of {name}: choose one of {', '.join(verbs)}.")
         name = f"{name} {word}"
@@ -130,9 +140,11 @@ def module_name(verb: str) -> str:
 
 def parser_of(name: str, module: Any) -> argparse.ArgumentParser:
     """Return the parser of a verb, with the shared flags if it is a client's."""
+    inner = getattr(module, "VERBS", {})
+    verbs = "".join(f"\n  {name} {verb:<10} {text}" for verb, text in inner.items())
     parser = _Parser(
         prog=name,
-        description=module.__doc__,
+        description=module.__doc__ + (f"\nverbs:{verbs}" if verbs else ""),
         epilog=module.EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -143,6 +155,11 @@ def parser_of(name: str, module: Any) -> argparse.ArgumentParser:
 
         add_shared_arguments(parser)
     return parser
+
+
+def actions_of(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    """Every argument and flag of a parser, for completion and documentation."""
+    return parser._actions  # noqa: SLF001
 
 
 class _Parser(argparse.ArgumentParser):
@@ -170,7 +187,7 @@ def _usage() -> str:
     lines += ["usage: neve VERB …"]
     for group, verbs in GROUPS.items():
         lines += ["", f"{group}:"]
-        lines += [f"  {verb:<9} {text}" for verb, text in verbs.items()]
+        lines += [f"  {verb:<10} {text}" for verb, text in verbs.items()]
     lines += [
         "",
         "examples:",
@@ -186,7 +203,7 @@ def _usage() -> str:
 
 def _usage_of_group(name: str, module: Any) -> str:
     lines = [f"usage: {name} VERB …", "", (module.__doc__ or "").strip(), ""]
-    lines += [f"  {verb:<9} {text}" for verb, text in module.VERBS.items()]
+    lines += [f"  {verb:<10} {text}" for verb, text in module.VERBS.items()]
     return "\n".join([*lines, "", module.EXAMPLES.rstrip()])
 
 

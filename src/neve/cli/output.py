@@ -21,6 +21,12 @@ from neve.errors import NeveError
 _COLOURS = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36}
 
 
+# Colours stand in a text as signs of a private range until it is printed, so that an escape
+# sequence in the name of an object is never taken for one of ours.
+_MARK = 0xF0000
+_RESET = chr(_MARK)
+
+
 class Style:
     """Colours, or none: each method returns the text marked or as it is."""
 
@@ -28,7 +34,7 @@ class Style:
         self.coloured = coloured
 
     def _paint(self, text: str, colour: str) -> str:
-        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self.coloured else text
+        return f"{chr(_MARK + _COLOURS[colour])}{text}{_RESET}" if self.coloured else text
 
     def bold(self, text: str) -> str:
         """Names that matter."""
@@ -123,6 +129,8 @@ class Output:
         self.as_json = as_json
         self.quiet = quiet
         self.failures = 0
+        self.negative = False
+        """Whether the answer is no, as that of `diff` is when something differs."""
         self.screen: Screen | None = None
         self._stream = stream
         if coloured is None:
@@ -160,7 +168,7 @@ class Output:
     @property
     def status(self) -> int:
         """The exit status so far."""
-        return 1 if self.failures else 0
+        return 1 if self.failures or self.negative else 0
 
 
 def camel(name: str) -> str:
@@ -186,11 +194,17 @@ def printable(text: str, coloured: bool) -> str:
     """Return text whose control characters cannot command a terminal: keys may hold any."""
     if text.isprintable():
         return text
-    kept = "\n\t\x1b" if coloured else "\n\t"
     return "".join(
-        sign if sign.isprintable() or sign in kept else sign.encode("unicode_escape").decode()
+        sign if sign.isprintable() or sign in "\n\t" else _escape(sign, coloured)
         for sign in text.encode("utf-8", "replace").decode()
     )
+
+
+def _escape(sign: str, coloured: bool) -> str:
+    colour = ord(sign) - _MARK
+    if coloured and 0 <= colour < 100:
+        return f"\x1b[{colour}m"
+    return sign.encode("unicode_escape").decode()
 
 
 def table(rows: Iterable[tuple[str, ...]], right: tuple[int, ...] = ()) -> str:

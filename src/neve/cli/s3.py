@@ -124,11 +124,12 @@ class S3:
     def make_bucket(self, bucket: str, region: str = "", lock: bool = False) -> None:
         """Make a bucket."""
         headers = {"x-amz-bucket-object-lock-enabled": "true"} if lock else {}
+        doing = "make a bucket with object locks" if lock else "make a bucket"
         where = region or self.alias.region
         body = b""
         if where and where != "us-east-1":
             body = document("CreateBucketConfiguration", [element("LocationConstraint", where)])
-        self.transport.request("PUT", bucket, headers=headers, body=body, doing="make a bucket")
+        self.transport.request("PUT", bucket, headers=headers, body=body, doing=doing)
 
     def delete_bucket(self, bucket: str, force: bool = False) -> None:
         """Remove a bucket; `force` asks a MinIO or Neve server to remove what it holds as well."""
@@ -343,8 +344,13 @@ def _rows(root: Node, decode: Callable[[str], str]) -> Iterator[Object | Prefix]
 
 
 def _in_order(rows: Iterator[Object | Prefix]) -> list[Object | Prefix]:
-    """Objects and prefixes of a page in the order of keys; versions of a key stay as they are."""
-    return sorted(rows, key=lambda row: row.key.encode())
+    """The rows of a page in the order of keys, current versions before others.
+
+    Some servers name all prefixes, or all delete markers, behind everything else.
+    """
+    return sorted(
+        rows, key=lambda row: (row.key.encode(), isinstance(row, Object) and not row.latest)
+    )
 
 
 def _head_of(answer: Answer) -> Head:

@@ -10,7 +10,7 @@ from neve.cli.errors import UsageError
 from neve.cli.output import Output, Result, failure_of
 from neve.cli.s3 import S3
 from neve.cli.target import Remote, Target, parse, parse_remote
-from neve.cli.transport import ATTEMPTS, Transport
+from neve.cli.transport import ATTEMPTS, TIMEOUT_S, Transport
 from neve.errors import NeveError
 
 
@@ -59,10 +59,15 @@ class Session:
             self._servers[alias] = self.connect(self.aliases.get(alias))
         return self._servers[alias]
 
-    def connect(self, alias: Alias, attempts: int = ATTEMPTS) -> S3:
+    def connect(self, alias: Alias, attempts: int = ATTEMPTS, timeout_s: float = TIMEOUT_S) -> S3:
         """Return a server that is not, or not yet, among the aliases. The caller closes it."""
         transport = Transport(
-            alias, self.options.insecure, self.options.debug, self._authorities(), attempts
+            alias,
+            self.options.insecure,
+            self.options.debug,
+            self._authorities(),
+            attempts,
+            timeout_s,
         )
         return S3(transport)
 

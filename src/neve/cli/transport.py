@@ -100,10 +100,12 @@ class Transport:
         debug: bool = False,
         authorities: tuple[str, ...] = (),
         attempts: int = ATTEMPTS,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         """`authorities` are files of certificates that are trusted besides the system's."""
         self.alias = alias
         self.attempts = attempts
+        self.timeout_s = timeout_s
         parts = urlsplit(alias.url)
         self.scheme, self.host = parts.scheme, parts.netloc
         self._insecure, self._debug, self._authorities = insecure, debug, authorities
@@ -331,16 +333,17 @@ class Transport:
                 return idle.pop(), True
         parts = urlsplit(f"{self.scheme}://{netloc}")
         host = parts.hostname or ""
+        connect_s = min(CONNECT_TIMEOUT_S, self.timeout_s)
         connection: http.client.HTTPConnection
         if self.scheme == "https":
             connection = http.client.HTTPSConnection(
-                host, parts.port, timeout=CONNECT_TIMEOUT_S, context=self._tls()
+                host, parts.port, timeout=connect_s, context=self._tls()
             )
         else:
-            connection = http.client.HTTPConnection(host, parts.port, timeout=CONNECT_TIMEOUT_S)
+            connection = http.client.HTTPConnection(host, parts.port, timeout=connect_s)
         connection.connect()
         assert connection.sock is not None
-        connection.sock.settimeout(TIMEOUT_S)
+        connection.sock.settimeout(self.timeout_s)
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection, False
 

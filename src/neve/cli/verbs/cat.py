@@ -6,7 +6,7 @@ Local files and `-`, the standard input, may stand among them.
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 from neve.cli.errors import CliError, UsageError
 from neve.cli.output import Failure, Result
@@ -17,10 +17,10 @@ from neve.cli.units import parse_size
 EXAMPLES = """\
 examples:
   neve cat pavics/portail-ing/readme.txt
-  neve cat --offset 1MiB pavics/portail-ing/log.txt
+  neve cat --offset 1KiB pavics/portail-ing/log.txt
   neve cat --tail 200 pavics/portail-ing/log.txt
   neve cat --version-id 7f3c pavics/archive/readme.txt
-  neve cat pavics/a/part-1 pavics/a/part-2 > whole
+  neve cat pavics/parts/1 pavics/parts/2 > whole
 """
 RESULTS = (Failure,)
 _PIECE = 1 << 20
@@ -54,7 +54,9 @@ def run(options: argparse.Namespace, session: Session) -> Iterable[Result]:
     return ()
 
 
-def pieces(target: Target, session: Session, start: int = 0, version: str = "") -> Iterator[bytes]:
+def pieces(
+    target: Target, session: Session, start: int = 0, version: str = ""
+) -> Generator[bytes, None, None]:
     """The bytes of a target from `start` on; a negative one counts from the end."""
     if isinstance(target, Remote):
         session.remote(str(target), "key")

@@ -15,7 +15,7 @@ from neve.errors import NeveError
 EXAMPLES = """\
 examples:
   neve ping pavics --count 5
-  neve ping pavics --interval 10s
+  neve ping pavics --count 2 --interval 100ms
   neve ping pavics --exit                       # until the first answer
 """
 

@@ -20,7 +20,7 @@ from neve.errors import NeveError
 EXAMPLES = """\
 examples:
   neve rb pavics/scratch
-  neve rb --force pavics/scratch                # with all that it holds
+  neve rb --force pavics/old                    # with all that it holds
   neve rb --force --dangerous pavics            # every bucket of the server
 """
 

@@ -1,0 +1,140 @@
+"""The examples in the help of every client verb, run as they stand, on a server made for them.
+
+The server is `pavics`, `new` and `local`, with the buckets of `BUCKETS`; the working folder has
+`out/` and what `FILES` names. Add what the examples of a new verb need; every verb starts afresh.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from neve.cli.main import VERBS, find_verb
+from neve.testing.cli import CommandLine
+from neve.testing.server import LiveServer
+
+BUCKETS: dict[str, dict[str, bytes]] = {
+    "portail-ing": {
+        "readme.txt": b"read me\n",
+        "log.txt": b"line\n" * 500,
+        "results/tas.nc": b"tas" * 1000,
+        "results/2026/pr.nc": b"pr" * 1000,
+    },
+    "parts": {"1": b"1", "2": b"2"},
+    "archive": {"readme.txt": b"old\n"},
+    "results": {"f": b"1"},
+    "old": {"f": b"1"},
+    "scratch": {},
+}
+FILES = {"out/f": b"1", "file.txt": b"text\n"}
+MADE_BY_EXAMPLES = {"neve mb": ["results", "scratch", "archive"]}
+"""Buckets that are not there before, since an example makes them."""
+SERVERS = r"https://minio\.example\.org|http://127\.0\.0\.1:9000|https://s3\.amazonaws\.com"
+ELSEWHERE = re.compile(r"\b(ssh|mc) ")
+"""Programs that are not ours to run."""
+MAY_FAIL = {"neve diff"}
+"""Verbs whose answer may be no."""
+
+
+def client_verbs(words: list[str], verbs: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    for verb in verbs:
+        name, module, _ = find_verb([*words, verb])
+        if hasattr(module, "RESULTS"):
+            yield name, module
+        if getattr(module, "VERBS", None):
+            yield from client_verbs([*words, verb], module.VERBS)
+
+
+ALL = dict(client_verbs([], VERBS))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    with LiveServer(tmp_path_factory.mktemp("examples") / "data") as server:
+        yield server
+
+
+def examples(text: str) -> list[str]:
+    """The commands of the help, without comments that stand behind them."""
+    block = text.partition("examples:\n")[2].partition("\n\n")[0].replace("\\\n", " ")
+    lines = [re.sub(r" {2,}# .*", "", line.strip()) for line in block.splitlines()]
+    return [line for line in lines if line and not ELSEWHERE.search(line)]
+
+
+def empty(client: Any) -> None:
+    for bucket in client.list_buckets()["Buckets"]:
+        name = bucket["Name"]
+        listed = client.list_object_versions(Bucket=name)
+        for row in listed.get("Versions", []) + listed.get("DeleteMarkers", []):
+            client.delete_object(Bucket=name, Key=row["Key"], VersionId=row["VersionId"])
+        client.delete_bucket(Bucket=name)
+
+
+def prepare(client: Any, absent: list[str]) -> str:
+    """Make the buckets; return the id of a version of the archive's readme."""
+    empty(client)
+    version = ""
+    for bucket, objects in BUCKETS.items():
+        if bucket in absent:
+            continue
+        client.create_bucket(Bucket=bucket)
+        if bucket == "archive":
+            client.put_bucket_versioning(
+                Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
+            )
+        for key, body in objects.items():
+            version = client.put_object(Bucket=bucket, Key=key, Body=body).get("VersionId", version)
+    return version
+
+
+def settings(folder: Path, server: LiveServer) -> None:
+    """Aliases in our file, one in mc's, and one to be imported."""
+    entry = {"url": server.endpoint, "accessKey": server.access_key,
+             "secretKey": server.secret_key, "api": "s3v4", "path": "auto"}  # fmt: skip
+    ours = dict.fromkeys(("pavics", "new", "local"), entry)
+    for path, document in {
+        "home/.config/neve/aliases.json": {"version": "1", "aliases": ours},
+        "home/.mc/config.json": {"version": "10", "aliases": {"mcs": entry}},
+        "credentials.json": entry,
+    }.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(json.dumps(document))
+    for path, body in FILES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(body)
+    program = folder / "bin" / "neve"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m neve "$@"\n')
+    program.chmod(0o755)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_examples(name: str, server: LiveServer, tmp_path: Path) -> None:
+    bash = shutil.which("bash")
+    assert bash
+    lines = examples(ALL[name].EXAMPLES)
+    assert lines, f"{name} has no examples"
+    assert all(name in line or "--version" in line for line in lines), f"examples of {name}"
+    version = prepare(server.client(), MADE_BY_EXAMPLES.get(name, []))
+    line = CommandLine(tmp_path)
+    settings(tmp_path, server)
+    environment = line.environment | {
+        "PATH": f"{tmp_path / 'bin'}:{line.environment['PATH']}",
+        "KEY": server.access_key,
+        "SECRET": server.secret_key,
+    }
+    for text in lines:
+        text = re.sub(SERVERS, server.endpoint, text).replace("7f3c", version)
+        text = text.replace("ACCESS_KEY SECRET_KEY", '"$KEY" "$SECRET"')
+        done = subprocess.run(
+            [bash, "-o", "pipefail", "-c", text], cwd=tmp_path, env=environment, timeout=60,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode in ((0, 1) if name in MAY_FAIL else (0,)), f"{text}\n{done.stderr}"
+        assert done.stderr == "", text

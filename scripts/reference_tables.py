@@ -25,7 +25,7 @@ from neve.engine import commit, upload, write
 from neve.iam import documents, editor
 from neve.iam.canned import canned_policies
 from neve.names import KEY_BYTES_MAX
-from neve.s3 import cors, listing, metadata, request, tagging, xml
+from neve.s3 import cors, lifecycle, listing, metadata, request, tagging, xml
 from neve.s3.errors import CODES, DOMAIN
 from neve.s3.operations import (
     complete_multipart_upload,
@@ -62,6 +62,8 @@ _FIXED: tuple[tuple[str, int, str], ...] = (
     ("Policy of an access key", editor.KEY_POLICY_BYTES_MAX, "bytes"),
     ("CORS rules of a bucket", cors.RULES_MAX, ""),
     ("CORS rules of a bucket, as a document", cors.DOCUMENT_BYTES_MAX, "bytes"),
+    ("Lifecycle rules of a bucket", lifecycle.RULES_MAX, ""),
+    ("Lifecycle rules of a bucket, as a document", lifecycle.DOCUMENT_BYTES_MAX, "bytes"),
     ("Life of a presigned URL", EXPIRES_S_MAX, "seconds"),
     ("Fields of a query", request.QUERY_FIELDS_MAX, ""),
     ("Depth of an XML document", xml.DEPTH_MAX, ""),

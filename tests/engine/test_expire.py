@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from neve import clock
 from neve.catalog.catalog import ObjectRow, UploadRow
-from neve.engine import expire
+from neve.engine import expire, locks
 from neve.engine.delete import DeleteObjects
 from neve.engine.engine import Bucket
 from neve.engine.expire import Expirer
@@ -669,6 +669,41 @@ def test_what_the_engine_refuses_is_counted_and_the_rest_goes_on() -> None:
         assert (walker.counts.objects, walker.counts.locked) == (2, 1)
 
     play(scenario)
+
+
+@pytest.mark.parametrize("mode", ["GOVERNANCE", "COMPLIANCE", "hold"])
+def test_a_locked_version_stays_until_its_lock_ends(mode: str) -> None:
+    def locked(days: int) -> bytes:
+        if mode == "hold":
+            return msgspec.msgpack.encode({locks.HOLD: b"ON"})
+        until = locks.format_date(us(START + timedelta(days=days))).encode()
+        return msgspec.msgpack.encode({locks.MODE: mode.encode(), locks.UNTIL: until})
+
+    async def scenario(store: Store, time: Clock) -> None:
+        rules = (ALL[0] | {"Filter": {"Prefix": "all"}}, NONCURRENT, LONE)
+        bucket = await told(store, *rules, versioning="Enabled")
+        await store.engine.set_bucket_option("bucket", "lock", {"enabled": True})
+        for key in ("all", "k"):
+            for meta in (b"", locked(10), b""):
+                await store.put(bucket, key, b"x", meta=meta)
+        walker = expirer(store)
+        time.pass_(days=5)
+        assert walker.walk()
+        assert [bool(row.meta) for row in history(store, "all")] == [False, True]
+        assert [bool(row.meta) for row in history(store, "k")] == [False, True]
+        # That of `all` was due twice: with its key, and as a noncurrent version.
+        assert (walker.counts.versions, walker.counts.objects, walker.counts.locked) == (2, 0, 3)
+        time.pass_(days=5.5)
+        assert walker.walk()
+        left = 2 if mode == "hold" else 0
+        assert len(history(store, "all")) == left
+        assert len(history(store, "k")) == max(left, 1)
+
+    play(scenario)
+
+
+NONCURRENT = {"NoncurrentVersionExpiration": {"NoncurrentDays": 1}}
+LONE = {"Expiration": {"ExpiredObjectDeleteMarker": True}}
 
 
 def test_behind_a_locked_version_nothing_goes_that_hides_it() -> None:

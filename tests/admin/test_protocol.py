@@ -80,6 +80,15 @@ def test_nobody_without_keys_makes_a_call(live_server: LiveServer, route: Route)
     assert answer.json()["Code"] == "AccessDenied"
 
 
+def test_a_refused_head_has_no_body(live_server: LiveServer) -> None:
+    connection = http.client.HTTPConnection(urlsplit(live_server.endpoint).netloc, timeout=30)
+    for _ in range(2):
+        connection.request("HEAD", "/minio/admin/v3/info")
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (405, b"")
+    connection.close()
+
+
 def test_wrong_and_unknown_keys_are_refused(live_server: LiveServer) -> None:
     assert Client(live_server, secret_key="wrong-secret")("GET", "info").code == (
         "SignatureDoesNotMatch"

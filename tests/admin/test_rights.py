@@ -166,6 +166,19 @@ def test_keys_of_root_are_for_root_alone(live_server: LiveServer, chief: Client)
     ):
         answer = chief(method, path, body, sealed=bool(body))
         assert (answer.status, answer.code) == (403, "AccessDenied"), path
+    limit = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["admin:*"]}]}
+    keys = {"accessKey": "roots-limited", "secretKey": "roots-limited-secret", "policy": limit}
+    assert root("PUT", "add-service-account", keys, sealed=True).status == 200
+    limited = Client(live_server, "roots-limited", "roots-limited-secret")
+    assert limited("GET", "list-users").status == 200
+    for answer in (
+        limited("PUT", "add-service-account", {}, sealed=True),
+        limited(
+            "POST", "update-service-account?accessKey=roots-limited", {"newPolicy": {}}, sealed=True
+        ),
+        limited("GET", "info-access-key"),
+    ):
+        assert (answer.status, answer.code) == (403, "AccessDenied")
     answer = chief("PUT", "add-user?accessKey=roots-key", {"secretKey": "x" * 9}, sealed=True)
     assert answer.code == "XMinioInvalidIAMCredentials"
     assert root("DELETE", "delete-service-account?accessKey=roots-key").status == 204

@@ -82,6 +82,7 @@ class Admin:
         )
         if auth.access_key is None or auth.presigned:
             raise AdminError("AccessDenied")
+        call.secret = self.verifier.secret(auth.access_key)
         call.caller = request.caller = self.pipeline.principal_of(auth.access_key)
         request.principal = call.caller.name
         request.bucket = call.query.get("bucket", "")

@@ -63,9 +63,12 @@ class AdminCall:
         "request",
         "rest",
         "route",
+        "secret",
     )
     auth: "Authenticated"
     caller: Principal
+    secret: str
+    """What the request was signed with: the answer is for who knows it, whatever the call does."""
 
     def __init__(
         self,
@@ -141,7 +144,7 @@ class AdminCall:
 
     async def sealed_body(self) -> bytes:
         """Return the body that the caller encrypted with its own secret. Raises: NotSealed."""
-        return await self.admin.sealer.unseal(self._secret(), await self.body())
+        return await self.admin.sealer.unseal(self.secret, await self.body())
 
     async def sealed_json_body(self) -> dict[str, Any]:
         """Return the JSON object in the encrypted body. Raises: as above."""
@@ -166,11 +169,7 @@ class AdminCall:
     async def sealed(self, document: Any) -> Response:
         """Answer with a document that only the holder of the caller's secret can read."""
         data = document if isinstance(document, bytes) else msgspec.json.encode(document)
-        return Response(200, [JSON_TYPE], await self.admin.sealer.seal(self._secret(), data))
-
-    def _secret(self) -> str:
-        # The one that signed: a call that changes it still answers with what the caller knows.
-        return self.admin.verifier.secret(self.access_key)
+        return Response(200, [JSON_TYPE], await self.admin.sealer.seal(self.secret, data))
 
 
 def parse_object(body: bytes) -> dict[str, Any]:

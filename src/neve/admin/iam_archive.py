@@ -39,7 +39,7 @@ async def export_iam(call: AdminCall) -> Response:
     # Those that Neve gives are there anyway; but another server does not know them all.
     names = {policy.name for policy in directory.policies() if not policy.canned}
     policies = map(directory.policy, sorted(names.union(attached(call))))
-    keys = [key for key in directory.all_keys() if call.caller.kind == "root" or not key.of_root]
+    keys = [key for key in directory.all_keys() if call.caller.is_unlimited or not key.of_root]
     documents: dict[str, Any] = {
         "policies": {each.name: msgspec.Raw(each.document) for each in policies if each},
         "users": {user.name: _user(user) for user in users if user.secret},
@@ -193,7 +193,7 @@ async def _take_key(call: AdminCall, id: str, item: dict[str, Any]) -> bool:
         policy=key_policy(item, "sessionPolicy"),
         enabled=text_of(item, "status") != "off",
     )
-    if key.of_root and call.caller.kind != "root":
+    if key.of_root and not call.caller.is_unlimited:
         raise AdminError("AccessDenied")
     await call.directory.put_key(key)
     return True

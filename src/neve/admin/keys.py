@@ -162,7 +162,7 @@ def _key(call: AdminCall) -> AccessKey:
 def _check_parent(call: AdminCall, parent: str) -> None:
     """Raise AccessDenied unless the caller may manage the access keys of `parent`."""
     call.check(own=parent == call.caller.name)
-    if call.directory.is_root(parent) and call.caller.kind != "root":
+    if call.directory.is_root(parent) and not call.caller.is_unlimited:
         raise AdminError("AccessDenied")
 
 

@@ -3,7 +3,8 @@
 Users may do some things to what is their own without a policy that allows it, as in MinIO: change
 their secret, read about themselves, manage their access keys. An access key with a policy of its
 own has no such freedom: what its policy and its user's policies do not allow, it may not do.
-Keys of root are for root alone, whatever a policy allows, as who has one is root.
+Keys of root are for root alone, whatever a policy allows, as who has one is root; not for a key of
+root with a policy of its own either.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -21,7 +21,7 @@ from typing import Any
 
 from neve import config
 from neve.config import Config
-from neve.engine import commit, upload, write
+from neve.engine import commit, quota, upload, write
 from neve.iam import documents, editor
 from neve.iam.canned import canned_policies
 from neve.names import KEY_BYTES_MAX
@@ -57,6 +57,7 @@ _FIXED: tuple[tuple[str, int, str], ...] = (
     ("Keys of a DeleteObjects", delete_objects.KEYS_MAX, ""),
     ("User metadata, names and values", metadata.USER_BYTES_MAX, "bytes"),
     ("Tags of an object", tagging.TAGS_MAX, ""),
+    ("Counted prefixes of a bucket", quota.PREFIXES_MAX, ""),
     ("Bucket policy", documents.POLICY_BYTES_MAX, "bytes"),
     ("Policy for users", documents.POLICY_BYTES_MAX, "bytes"),
     ("Policy of an access key", editor.KEY_POLICY_BYTES_MAX, "bytes"),

@@ -5,16 +5,15 @@ from typing import Any
 
 from neve.catalog.catalog import PrefixRow
 
-# What the principal wrote into buckets of others; and of its own buckets what no other wrote.
-_OWNED = """
-SELECT coalesce(sum(objects), 0), coalesce(sum(bytes), 0) FROM (
-  SELECT objects, bytes FROM owner_usage WHERE owner = ?1
-  UNION ALL
-  SELECT tree.objects + tree.versions, tree.bytes
-    FROM bucket JOIN tree ON tree.id = bucket.tree WHERE bucket.owner = ?1
-  UNION ALL
-  SELECT -other.objects, -other.bytes
-    FROM bucket JOIN owner_usage AS other ON other.tree = bucket.tree WHERE bucket.owner = ?1)"""
+# Two statements: as one, of subqueries or a union, they take twice as long, and a group commit of a
+# user with a quota asks once.
+_WRITTEN = "SELECT sum(objects), sum(bytes) FROM owner_usage WHERE owner = ?"
+# What is in the buckets of a principal, and what of it others wrote.
+_IN_OWN_BUCKETS = """
+SELECT sum(tree.objects + tree.versions), sum(tree.bytes),
+  sum((SELECT sum(objects) FROM owner_usage WHERE tree = bucket.tree)),
+  sum((SELECT sum(bytes) FROM owner_usage WHERE tree = bucket.tree))
+FROM bucket JOIN tree ON tree.id = bucket.tree WHERE bucket.owner = ?"""
 
 
 class UsageReads:
@@ -22,10 +21,20 @@ class UsageReads:
 
     __slots__ = ()
     _rows: Callable[..., list[Any]]
+    _begin_read: Callable[[], None]
+    _end_read: Callable[[], None]
 
     def owned(self, owner: str) -> tuple[int, int]:
-        found: tuple[int, int] = self._rows(_OWNED, (owner,))[0]
-        return found
+        self._begin_read()
+        try:
+            written, size = self._rows(_WRITTEN, (owner,))[0]
+            there, there_size, others, others_size = self._rows(_IN_OWN_BUCKETS, (owner,))[0]
+        finally:
+            self._end_read()
+        return (
+            (written or 0) + (there or 0) - (others or 0),
+            (size or 0) + (there_size or 0) - (others_size or 0),
+        )
 
     def owners(self, tree: int) -> list[tuple[str, int, int]]:
         return self._rows(

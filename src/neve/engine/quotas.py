@@ -129,12 +129,13 @@ class Quotas:
 
     def check_write(self, bucket: "Bucket", key: str, size: int, owner: str = "") -> None:
         """Whether `owner` could put an object of `size` bytes at `key`. Raises: QuotaExceeded."""
-        users = self._book.now(self._reader)
-        if bucket.quota is None and not users:
+        if not self._limits(bucket, owner):
             return
         reader = self._reader
         row = reader.bucket(bucket.name)
-        guard = guard_of(None, {}, users, reader, row) if row is not None else None
+        if row is None:
+            return
+        guard = guard_of(None, {}, self._book.now(reader), reader, row)
         if guard is None:
             return
         gone = reader.object(bucket.tree, key)
@@ -151,6 +152,13 @@ class Quotas:
         if bucket.quota is None and not self._book.now(self._reader):
             return
         row = self._reader.upload(upload)
-        if row is not None:
+        if row is not None and self._limits(bucket, row.owner):
             others = self._reader.parts_bytes(upload, number)
             self.check_write(bucket, key, others + size, row.owner)
+
+    def _limits(self, bucket: "Bucket", owner: str) -> bool:
+        """Whether any quota may stand against a write."""
+        if bucket.quota is not None:
+            return True
+        users = self._book.now(self._reader)
+        return bool(users) and (owner or bucket.owner) in users

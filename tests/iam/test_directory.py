@@ -9,7 +9,9 @@ import pytest
 
 from neve import errors
 from neve.engine.engine import Engine
-from neve.iam.directory import Directory
+from neve.iam.context import RequestContext
+from neve.iam.directory import CACHED_MAX, Directory
+from neve.iam.evaluate import decide
 from neve.iam.identities import AccessKey
 from neve.iam.keyring import Keyring, new_keyring
 from neve.testing.engine import Store, memory_store, on_folder, run
@@ -243,3 +245,44 @@ def test_a_secret_under_another_key_signs_nothing(tmp_path: Path) -> None:
 
     on_folder(tmp_path, put)
     on_folder(tmp_path, look)
+
+
+def test_who_guesses_keys_does_not_push_others_out_of_the_cache() -> None:
+    async def scenario(store: Store) -> None:
+        directory = directory_of(store.engine)
+        await directory.put_user("alice", secret="alicesecret")
+        before = directory.principal_of("alice")
+        for number in range(CACHED_MAX + 1):
+            assert directory.secret_of(f"guess{number}") is None
+        assert directory.principal_of("alice") is before
+
+    run(memory_store(), scenario)
+
+
+def test_a_policy_that_cannot_be_read_denies_everything_and_a_user_is_as_good_as_gone() -> None:
+    """As after a return to an older release, which does not know all that is stored."""
+
+    async def scenario(store: Store) -> None:
+        directory = directory_of(store.engine)
+        engine = store.engine
+        await directory.put_policy("strange", LIST)
+        await directory.put_user("alice", secret="alicesecret")
+        await directory.put_user("carol", secret="carolsecret")
+        await directory.attach(["readwrite", "strange"], user="alice")
+
+        def may() -> bool:
+            alice = directory.principal_of("alice")
+            context = RequestContext(alice)
+            return decide(alice, "", None, "s3:GetObject", "bkt", "k", context).allowed
+
+        assert may()
+        stored = engine.setting("iam/policy/strange")
+        assert stored is not None
+        strange = stored.replace(b'"Allow"', b'"Never"')
+        changes = {"iam/policy/strange": strange, "iam/user/carol": b"\xc1"}
+        await engine.change_settings(changes, engine.settings_seq())
+        assert not may()
+        assert directory.secret_of("carol") is None
+        assert [user.name for user in directory.users()] == ["alice"]
+
+    run(memory_store(), scenario)

@@ -22,7 +22,7 @@ access keys of the same name.
 import logging
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from neve.clock import now_us
 from neve.errors import MalformedPolicy
@@ -41,7 +41,6 @@ from neve.iam.principals import (
 from neve.iam.shelf import Settings, Shelf
 
 CACHED_MAX = 10_000
-_NOT_READ: Any = object()
 
 log = logging.getLogger("neve.iam")
 
@@ -73,7 +72,7 @@ class Directory(Editor):
         self._shelf = Shelf(settings, keyring)
         self._generation_of = settings.settings_generation
         self._generation = -1
-        self._identities: dict[str, Identity | None] = {}
+        self._identities: dict[str, Identity] = {}
         self._groups: dict[str, Group] | None = None
         self._canonical_ids: frozenset[str] | None = None
         self._root_principals = {key: root_principal(key) for key in self._root}
@@ -108,15 +107,18 @@ class Directory(Editor):
     def _identity(self, access_key: str) -> Identity | None:
         if self._generation_of() != self._generation:
             self._refresh()
-        found = self._identities.get(access_key, _NOT_READ)
-        if found is _NOT_READ:
+        found = self._identities.get(access_key)
+        if found is None:
+            found = self._make_identity(access_key)
+            if found is None:
+                # Not kept: whoever guesses keys must not push those in use out of the cache.
+                return None
             if len(self._identities) >= CACHED_MAX:
                 self._identities.clear()
-            found = self._identities[access_key] = self._make_identity(access_key)
-        if found is not None and found.expires_us and found.expires_us <= now_us():
+            self._identities[access_key] = found
+        if found.expires_us and found.expires_us <= now_us():
             return None
-        identity: Identity | None = found
-        return identity
+        return found
 
     def _refresh(self) -> None:
         generation = self._generation_of()

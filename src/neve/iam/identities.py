@@ -125,7 +125,7 @@ def resealed(place: str, stored: bytes, keyring: Keyring) -> bytes | None:
 
     Raises: SecretUnreadable.
     """
-    record, sealed = msgspec.msgpack.decode(stored, type=tuple[msgspec.Raw, bytes | None])
+    record, sealed = _parts(stored)
     if sealed is None or keyring.is_current(sealed):
         return None
     return _encode((record, keyring.seal(place, keyring.open(place, sealed))))
@@ -133,7 +133,15 @@ def resealed(place: str, stored: bytes, keyring: Keyring) -> bytes | None:
 
 def is_sealed(stored: bytes) -> bool:
     """Whether there is a sealed secret in it."""
-    return msgspec.msgpack.decode(stored, type=tuple[msgspec.Raw, bytes | None])[1] is not None
+    return _parts(stored)[1] is not None
+
+
+def _parts(stored: bytes) -> tuple[msgspec.Raw, bytes | None]:
+    try:
+        return msgspec.msgpack.decode(stored, type=tuple[msgspec.Raw, bytes | None])
+    except msgspec.DecodeError:
+        # Something of another release: what it seals, it must know itself.
+        return msgspec.Raw(b""), None
 
 
 def check_access_key(name: str) -> None:

@@ -14,6 +14,7 @@ from neve.engine.buckets import ChangeBucket
 from neve.engine.conditions import NO_CONDITIONS
 from neve.engine.delete import Deletion
 from neve.engine.engine import Bucket
+from neve.engine.expire import Expirer
 from neve.engine.rebuild import rebuild
 from neve.engine.versions import SUSPENDED, Versioning
 from neve.testing.engine import Store, memory_store, on_folder, pattern, run
@@ -98,6 +99,35 @@ def test_a_null_version_from_before_can_be_locked(play: Any) -> None:
         with pytest.raises(errors.ObjectLocked):
             await engine.delete_object(bucket, "k", version="")
         assert engine.head(engine.bucket("later"), "k", "").size == 4
+
+    play(scenario)
+
+
+def test_lifecycle_rules_leave_bound_versions(play: Any) -> None:
+    async def scenario(store: Store, _bucket: Bucket) -> None:
+        engine = store.engine
+        rule = {
+            "ID": "1",
+            "Status": "Enabled",
+            "Filter": {},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+        }
+        await engine.set_bucket_option("bucket", "lifecycle", {"rules": [rule], "updated_us": 0})
+        bucket = engine.bucket("bucket")
+        bound = [meta("COMPLIANCE", now_us() + DAY_US), meta(hold="ON")]
+        kept = [await store.put(bucket, "k", b"kept", meta=lock) for lock in bound]
+        over = await store.put(bucket, "k", b"over", meta=meta("COMPLIANCE", now_us() - DAY_US))
+        await store.put(bucket, "k", b"newest")
+        # Days of a microsecond: everything noncurrent is due.
+        expirer = Expirer(
+            engine, tags_of=lambda _: {}, day_us=1, now=lambda: now_us() + DAY_US // 2
+        )
+        assert expirer.walk()
+        assert expirer.counts.locked == 2
+        for row in kept:
+            assert engine.head(bucket, "k", row.version).size == 4
+        with pytest.raises(errors.NoSuchVersion):
+            engine.head(bucket, "k", over.version)
 
     play(scenario)
 

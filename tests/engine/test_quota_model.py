@@ -188,6 +188,28 @@ class QuotaMachine(RuleBasedStateMachine):
                 self.run(work)
                 del there[version]
 
+    @rule(name=buckets, write=st.tuples(keys, sizes, writers))
+    def a_bucket_goes_while_others_write(self, name: str, write: tuple[str, int, str]) -> None:
+        """Emptied, deleted, and another one written to, in one group; then made anew."""
+        bucket, other = self.engine.bucket(name), min(OWNERS.keys() - {name})
+        there = self.world.versions
+        if name in self.world.state:
+            return  # Versions and delete markers would have to go, too.
+        gone = [Deletion(key) for (at, key), each in there.items() if at == name and each]
+        asked = (other, *write)
+
+        async def together() -> list[Any]:
+            work = [self.engine.delete_objects(bucket, gone)] if gone else []
+            last = self.attempt(self.put(asked))
+            return await asyncio.gather(*work, self.engine.delete_bucket(name), last)
+
+        outcome = self.run(together())[-1]
+        for place in [place for place in there if place[0] == name]:
+            del there[place]
+        self.world.quotas.pop(name, None)
+        self.expect(asked, outcome)
+        self.run(self.engine.create_bucket(name, OWNERS[name], "r"))
+
     @rule(bucket=buckets, state=versions)
     def versioning(self, bucket: str, state: str) -> None:
         self.run(self.engine.set_bucket_option(bucket, "versioning", state))

@@ -371,6 +371,28 @@ def test_objects_of_a_group_of_writes_count_for_the_user_one_by_one(play: Any) -
     play(scenario)
 
 
+def test_a_bucket_that_goes_in_the_same_group_takes_nothing_twice(play: Any) -> None:
+    async def scenario(store: Store, bucket: Bucket) -> None:
+        engine = store.engine
+        await engine.create_bucket("hers", "her", "r")
+        hers = engine.bucket("hers")
+        await put(store, hers, "a", 60)
+        await put(store, bucket, "a", 30, "her")
+        await set_users(store, her=UserQuota(bytes=100))
+        work = (
+            engine.delete_object(hers, "a"),
+            engine.delete_bucket("hers"),
+            put(store, bucket, "b", 71, "her"),
+            put(store, bucket, "c", 70, "her"),
+        )
+        done = await asyncio.gather(*work, return_exceptions=True)
+        assert [isinstance(each, QuotaExceeded) for each in done] == [False, False, True, False]
+        assert engine.quotas.user("her").used == (2, 100)
+        assert exact(store)
+
+    play(scenario)
+
+
 def test_new_buckets_get_the_default_of_then(play: Any) -> None:
     async def scenario(store: Store, bucket: Bucket) -> None:
         engine = store.engine
@@ -381,8 +403,9 @@ def test_new_buckets_get_the_default_of_then(play: Any) -> None:
         assert limited.options["public_404"]
         await refused(put(store, limited, "a", 11))
         await put(store, bucket, "a", 11)
-        await engine.quotas.set_store({}, default=None)
+        await engine.quotas.set_store({}, default=Quota())
         await engine.create_bucket("free", "me", "r")
+        assert engine.bucket("free").options == {}
         assert engine.bucket("free").quota is None
         assert engine.quotas.default() is None
         assert engine.bucket("limited").quota == BucketQuota(bytes=10)

@@ -81,10 +81,10 @@ class DeleteBucket(Command):
         while uploads := txn.uploads(there.tree, "", "", "", 1000):
             for upload in uploads:
                 delete_upload(txn, batch, upload.id)
+        batch.forget(txn, there.tree)
         txn.delete_bucket(self.name)
         txn.delete_tree(there.tree)
         batch.change_bucket(txn, self.name, None)
-        batch.forget(there.tree)
 
 
 class TellBucket(Command):

@@ -129,13 +129,13 @@ class Batch:
         if users or row.options or self.guard is not None:
             self.guard = guard_of(self.guard, self.usage, users, txn, row)
 
-    def forget(self, tree: int) -> None:
-        """The tree is gone: what the group had counted of it is for nobody."""
+    def forget(self, txn: Transaction, tree: int) -> None:
+        """The tree is about to go: what the group has counted of it is for nobody."""
+        if self.guard is not None:
+            self.guard.forget(txn, tree)
         self.usage.pop(tree, None)
         for place in [place for place in self.owned if place[0] == tree]:
             del self.owned[place]
-        if self.guard is not None:
-            self.guard.forget(tree)
 
     def data_offset(self, command: Command) -> tuple[int, int]:
         """(segment, offset) of the data of the command's first record."""

@@ -108,8 +108,11 @@ class Guard:
                 prefix.limits = limits.prefixes.get(counted.prefix, prefix.limits)
                 bucket.prefixes.append(prefix)
 
-    def forget(self, tree: int) -> None:
-        """The tree is gone."""
+    def forget(self, reader: Reader, tree: int) -> None:
+        """The tree is about to go. What users had in it before the group goes with its counters,
+        so it is asked for now: `_owned` has already taken it away."""
+        for owner in self._owned:
+            self._now_owned(reader, owner)
         self._buckets.pop(tree, None)
 
     def admit(

@@ -82,7 +82,9 @@ class Quotas:
             for id, limits in changes.items()
         }
         if default is not msgspec.UNSET:
-            packed = quota.pack(default) if isinstance(default, Quota) else None
+            packed = None
+            if isinstance(default, Quota) and quota.plain(default):
+                packed = quota.pack(default)
             settings[quota.DEFAULT] = packed
         while settings:
             try:

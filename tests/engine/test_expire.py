@@ -495,6 +495,45 @@ def test_a_marker_behind_which_a_version_has_come_stays() -> None:
     play(scenario)
 
 
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_key_written_again_keeps_its_versions(deleted: bool) -> None:
+    async def scenario(store: Store, time: Clock) -> None:
+        rules = ALL[0], {"DelMarkerExpiration": {"Days": 1}}
+        bucket = await told(store, *rules, versioning="Enabled")
+        for _ in range(3):
+            await store.put(bucket, "k", b"old")
+        if deleted:
+            await store.engine.delete_object(bucket, "k")
+        time.pass_(days=4)
+        before = history(store, "k")
+        await between(expirer(store), lambda: (store.put(bucket, "k", b"new"),))
+        assert history(store, "k")[1:] == before
+        # What is read again while it is judged is not taken for what was due.
+        walker = expirer(store)
+        versions = walker._reader.versions
+        written: list[Any] = []
+
+        def meanwhile(*about: Any) -> Any:
+            if not written:
+                written.append(asyncio.run_coroutine_threadsafe(write(), loop).result())
+            return versions(*about)
+
+        async def write() -> None:
+            await store.put(bucket, "k", b"newer")
+
+        if deleted:
+            await store.engine.delete_object(bucket, "k")
+        time.pass_(days=4)
+        before = history(store, "k")
+        loop = asyncio.get_running_loop()
+        with patch.object(walker._reader, "versions", meanwhile):
+            await loop.run_in_executor(None, walker.walk)
+        assert written
+        assert history(store, "k")[1:] == before
+
+    play(scenario)
+
+
 async def between(walker: Expirer, act: Callable[[], Any]) -> None:
     """Walk, and let `act` happen after everything was judged and before anything is deleted."""
     loop = asyncio.get_running_loop()

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from neve.catalog.catalog import BucketRow, ObjectRow, Transaction, VersionRow
+from neve.catalog.catalog import BucketRow, ObjectRow, Reader, Transaction
 from neve.clock import now_us
 from neve.engine.commit import Batch
 from neve.engine.delete import Deleted, DeleteObjects, Deletion
@@ -24,7 +24,7 @@ from neve.engine.engine import Bucket, Engine
 from neve.engine.lifecycle import (
     DAY_US,
     OPTION,
-    Rules,
+    Rule,
     expiry_of,
     lone_marker_expired,
     marked_key_expired,
@@ -93,6 +93,8 @@ class Judged(NamedTuple):
     """Whether the version was the current object."""
     lone: bool = False
     """Whether it goes only if it is the newest version and there is nothing behind it."""
+    under: int = 0
+    """The seq of the newest version of the key, with which it goes; 0 when it goes by itself."""
 
     def holds(self, txn: Transaction, tree: int) -> bool:
         """Say whether the row still is what was judged."""
@@ -102,6 +104,8 @@ class Judged(NamedTuple):
             return current is not None and current.seq == self.row.seq
         found = find_version(txn, tree, key, version)
         if found is None or found.row.seq != self.row.seq or (found.rank == 0) != self.current:
+            return False
+        if self.under and self.under != newest_seq(txn, tree, key):
             return False
         if not self.lone:
             return True
@@ -241,8 +245,7 @@ class Expirer:
     # Current objects.
 
     def _objects(self, bucket: Bucket, place: Place) -> Place:
-        rules = bucket.lifecycle or Rules()
-        wanted = [rule for rule in rules if rule.ends_objects]
+        wanted = [rule for rule in bucket.lifecycle or () if rule.ends_objects]
         start = next_start(prefixes_of(wanted), place.key)
         done = place._replace(phase=VERSIONS, key="")
         if start is None:
@@ -260,52 +263,51 @@ class Expirer:
             if expiry is None or expiry.at_us > now:
                 continue
             if expiry.all_versions and bucket.versioning is not None:
-                judged += self._whole_key(bucket, row.key)
+                judged += self._whole_key(row)
             else:
                 judged.append(Judged(row, forever=False))
         self._expire(bucket, judged)
         return place._replace(key=rows[-1].key + "\0") if len(rows) == ROWS_PER_STEP else done
 
-    def _whole_key(self, bucket: Bucket, key: str) -> list[Judged]:
+    def _whole_key(self, newest: ObjectRow) -> list[Judged]:
         """Judge all versions of a key, oldest first: none comes to light, even if one is locked."""
-        current = self._reader.object(bucket.tree, key)
-        found = self._reader.versions(bucket.tree, key, VERSIONS_AT_ONCE + 2)
-        rows = [each.row for each in found]
-        if current is not None:
-            rows.insert(0, current)
-        if not rows:
-            return []
-        newest, *older = rows
-        judged = [Judged(row) for row in reversed(older[:VERSIONS_AT_ONCE])]
+        found = self._reader.versions(newest.tree, newest.key, VERSIONS_AT_ONCE + 2)
+        older = [each.row for each in found if each.row.version != newest.version]
+        judged = [Judged(row, under=newest.seq) for row in reversed(older[:VERSIONS_AT_ONCE])]
         if len(older) <= VERSIONS_AT_ONCE:
-            judged.append(Judged(newest, current=current is not None, lone=True))
+            judged.append(Judged(newest, current=bool(newest.etag), lone=True))
         return judged
 
     # Noncurrent versions and delete markers.
 
     def _versions(self, bucket: Bucket, place: Place) -> Place:
-        rules = bucket.lifecycle or Rules()
         done = place._replace(phase=UPLOADS, key="", below=0)
+        wanted = [rule for rule in bucket.lifecycle or () if rule.ends_history]
         if bucket.versioning is None:
             return done
-        start = next_start(prefixes_of(rules), place.key)
+        start = next_start(prefixes_of(wanted), place.key)
         if start is None:
             return done
         below = place.below if start == place.key else 0
-        rows = self._reader.all_versions(bucket.tree, start, below, ROWS_PER_STEP)
+        with self._reader.snapshot():
+            rows = self._reader.all_versions(bucket.tree, start, below, ROWS_PER_STEP)
+            shown = {
+                key: self._reader.object(bucket.tree, key)
+                for key in dict.fromkeys(found.row.key for found in rows)
+            }
         judged: list[Judged] = []
         for found in rows:
             key = found.row.key
-            about = rules.under(key)
+            about = [rule for rule in wanted if key.startswith(rule.prefix)]
             if not about:
                 self._expire(bucket, judged)
                 return place._replace(key=key, below=0)
             if key != place.key or not place.below:
                 place = place._replace(key=key, since_us=0, newer=0)
-                current = self._reader.object(bucket.tree, key)
+                current = shown[key]
                 if current is not None:
                     place = place._replace(since_us=current.mtime_us)
-            judged += self._judge_version(bucket, about, found, place)
+            judged += self._judge_version(about, found.row, place)
             place = place._replace(
                 below=found.rank,
                 since_us=found.row.mtime_us,
@@ -314,10 +316,8 @@ class Expirer:
         self._expire(bucket, judged)
         return place if len(rows) == ROWS_PER_STEP else done
 
-    def _judge_version(
-        self, bucket: Bucket, about: list[Any], found: VersionRow, place: Place
-    ) -> list[Judged]:
-        row, now, day_us = found.row, self._now(), self._day_us
+    def _judge_version(self, about: list[Rule], row: ObjectRow, place: Place) -> list[Judged]:
+        now, day_us = self._now(), self._day_us
         if place.since_us:
             if noncurrent_expired(
                 about, row.size, place.since_us, place.newer, self._tags(row), now, day_us
@@ -326,8 +326,8 @@ class Expirer:
             return []
         # The newest of its key, which has no current object: a delete marker.
         if marked_key_expired(about, row.mtime_us, now, day_us):
-            return self._whole_key(bucket, row.key)
-        lone = len(self._reader.versions(bucket.tree, row.key, 2)) == 1
+            return self._whole_key(row)
+        lone = len(self._reader.versions(row.tree, row.key, 2)) == 1
         if lone and lone_marker_expired(about, row.mtime_us, now, day_us):
             return [Judged(row, lone=True)]
         return []
@@ -387,6 +387,15 @@ class Expirer:
             counts.objects += 1
 
 
-def prefixes_of(rules: Iterable[Any]) -> list[str]:
+def newest_seq(reader: Reader, tree: int, key: str) -> int:
+    """Return the seq of the newest version of a key; 0 when it has none."""
+    current = reader.object(tree, key)
+    if current is not None:
+        return current.seq
+    found = reader.versions(tree, key, 1)
+    return found[0].row.seq if found else 0
+
+
+def prefixes_of(rules: Iterable[Rule]) -> list[str]:
     """Return the prefixes of the rules in order, each once."""
     return sorted({rule.prefix for rule in rules})

@@ -50,6 +50,12 @@ class Rule(NamedTuple):
         return any(end is not None for end in (self.days, self.date_us, self.all_days))
 
     @property
+    def ends_history(self) -> bool:
+        """Whether noncurrent versions or delete markers go by the rule."""
+        ends = (self.days, self.date_us, self.noncurrent_days, self.marker_days)
+        return self.lone_markers or any(end is not None for end in ends)
+
+    @property
     def asks_more(self) -> bool:
         """Whether more than the key decides if the rule is about an object."""
         return bool(self.tags) or self.above >= 0 or self.below is not None

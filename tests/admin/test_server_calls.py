@@ -187,17 +187,26 @@ def test_dry_runs_do_nothing_and_unknown_actions_are_refused(live_server: LiveSe
 
 
 def test_the_server_restarts_as_the_same_process_with_what_it_held(tmp_path: Path) -> None:
-    server = LiveServer(tmp_path / "data")
-    server.address = free_address()
-    server.panel_address = free_address()
-    with server:
-        make_bucket(server, "kept-bucket", b"kept")
-        before = set(server.children())
-        Client(server).minio().service_restart()
-        wait_until(lambda: _is_new(server, before))
-        usage = json.loads(Client(server).minio().get_data_usage_info())
-        assert usage["bucketsSizes"] == {"kept-bucket": 4}
-        assert server.stop() == 0
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(30)
+        environment = {"NOTIFY_SOCKET": str(tmp_path / "notify")}
+        server = LiveServer(tmp_path / "data", environment=environment)
+        server.address = free_address()
+        server.panel_address = free_address()
+        with server:
+            assert manager.recv(100) == b"READY=1"
+            make_bucket(server, "kept-bucket", b"kept")
+            before = set(server.children())
+            Client(server).minio().service_restart()
+            # systemd must not take it for the end of the service.
+            assert manager.recv(100).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+            assert manager.recv(100) == b"READY=1"
+            wait_until(lambda: _is_new(server, before))
+            usage = json.loads(Client(server).minio().get_data_usage_info())
+            assert usage["bucketsSizes"] == {"kept-bucket": 4}
+            assert server.stop() == 0
+            assert manager.recv(100) == b"STOPPING=1"
 
 
 def free_address() -> str:

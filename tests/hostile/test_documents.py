@@ -25,6 +25,9 @@ TARGETS = {
     "VersioningConfiguration": ("PUT", "/wild?versioning="),
     "CORSConfiguration": ("PUT", "/wild?cors="),
     "LifecycleConfiguration": ("PUT", "/wild?lifecycle="),
+    "ObjectLockConfiguration": ("PUT", "/wild-locked?object-lock="),
+    "Retention": ("PUT", "/wild-locked/k?retention="),
+    "LegalHold": ("PUT", "/wild-locked/k?legal-hold="),
 }
 
 
@@ -99,6 +102,10 @@ FINE = {
 def test_bombs_are_refused_in_no_time(server: LiveServer, root: str) -> None:
     upload = begin_upload(server)
     assert ask(server, "PUT", "/wild/k", b"whole").status == 200
+    if "locked" in TARGETS[root][1]:
+        locked = {"x-amz-bucket-object-lock-enabled": "true"}
+        assert ask(server, "PUT", "/wild-locked", b"", locked).status in (200, 409)
+        assert ask(server, "PUT", "/wild-locked/k", b"whole").status == 200
     for name, body in bombs(root).items():
         reply = post(server, root, upload, body)
         where = (root, name, reply.status, reply.body[:300])

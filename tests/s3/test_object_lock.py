@@ -218,6 +218,30 @@ def test_an_upload_keeps_the_lock_it_was_begun_with(locked: Any, code: Code) -> 
     assert code(s3.delete_object, **K, VersionId=done["VersionId"]) == DENIED
 
 
+def test_forms_lock_too(locked: Any, store: Store) -> None:
+    until = days(1)
+    lock = {
+        "x-amz-object-lock-mode": "COMPLIANCE",
+        "x-amz-object-lock-retain-until-date": until.isoformat(),
+    }
+    form = locked.generate_presigned_post(
+        "locked", "k", Fields=lock, Conditions=[{name: value} for name, value in lock.items()]
+    )
+    boundary = "x-boundary"
+    fields = [*form["fields"].items()]
+    body = "".join(
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields
+    )
+    body += (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nbody'
+        f"\r\n--{boundary}--\r\n"
+    )
+    headers = {"content-type": f"multipart/form-data; boundary={boundary}"}
+    assert store.send("POST", "/locked", headers, body.encode()).status == 204
+    assert retention(locked, locked.head_object(**K)["VersionId"]) == ("COMPLIANCE", until)
+
+
 def test_a_lock_is_not_copied(locked: Any) -> None:
     s3 = locked
     put(s3, ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=days(1))

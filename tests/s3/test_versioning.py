@@ -88,6 +88,8 @@ def test_every_write_has_an_id_and_is_read_by_it(versioned: Any) -> None:
 
 def test_what_was_there_before_is_the_null_version(s3: Any, code: Code) -> None:
     s3.put_object(**K, Body=b"old")
+    assert "VersionId" not in s3.get_object(**K)
+    assert "VersionId" not in s3.head_object(**K)
     set_state(s3, "Enabled")
     assert s3.get_object(**K)["VersionId"] == "null"
     assert s3.head_object(**K)["VersionId"] == "null"

@@ -61,14 +61,15 @@ def get_object(call: Call) -> Response:
 
 def shown(call: Call, found: Found) -> tuple[Rendered, Rendered]:
     """Return the fields of plain answers to GET and to HEAD, made once for a row."""
+    row = found.row
     both: tuple[Rendered, Rendered] | None = found.shown
-    if both is None:
-        row = found.row
+    # Of a null version, the bucket decides whether its id is shown.
+    told_apart = not row.version and call.bucket.versioning is not None
+    if both is None or told_apart:
         headers = object_headers(call, row)
         length = (b"content-length", b"%d" % row.size)
         both = (Rendered(headers), Rendered([*headers, length]))
-        if row.version or call.bucket.versioning is None:
-            # Of a null version, the bucket decides whether its id is shown.
+        if not told_apart:
             found.shown = both
     return both
 

@@ -40,6 +40,9 @@ async def put_object_retention(call: Call) -> Response:
     mode, until = root.value("Mode"), root.value("RetainUntilDate")
     if bool(mode) != bool(until) or (mode and mode not in MODES):
         raise S3Error("MalformedXML")
+    if not mode and root.children:
+        # Only a document that says nothing asks for the end of the retention.
+        raise S3Error("MalformedXML")
     date = future_date(until) if until else ""
 
     def change(metadata: Metadata) -> None:

@@ -1,6 +1,7 @@
 """The base verbs as processes against a live Neve: what they print, as text and as JSON."""
 
 import re
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -176,6 +177,24 @@ def test_cat_into_a_pipe_that_is_closed_ends_quietly(
     with process.stderr:
         assert process.wait(30) == 1
         assert process.stderr.read() == b""
+
+
+def test_ctrl_c_ends_quietly(neve: CommandLine) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "neve", "cat", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=neve.environment,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(bytes(1 << 20))  # one piece: it is written before more is read
+    process.stdin.flush()
+    process.stdout.read(1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (130, b"")
 
 
 def test_buckets_are_made_and_removed(neve: CommandLine, bucket: str, client: Any) -> None:

@@ -11,20 +11,18 @@ import random
 import socket
 import ssl
 import sys
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import IO, NamedTuple, Self
 from urllib.parse import quote, urlsplit
 
 from neve.cli.aliases import Alias
+from neve.cli.connections import Connections
 from neve.cli.errors import CliError, Unreachable
 from neve.cli.refusals import refusal_of, region_of, unreachable_of
 from neve.signing import UNSIGNED_PAYLOAD, presign_url, sign_headers
 
 TIMEOUT_S = 60.0
-CONNECT_TIMEOUT_S = 10.0
 ATTEMPTS = 5
 BACKOFF_S = 0.2
 REGION = "us-east-1"
@@ -108,11 +106,9 @@ class Transport:
         self.timeout_s = timeout_s
         parts = urlsplit(alias.url)
         self.scheme, self.host = parts.scheme, parts.netloc
-        self._insecure, self._debug, self._authorities = insecure, debug, authorities
-        self._context: ssl.SSLContext | None = None
-        self._idle: dict[str, deque[http.client.HTTPConnection]] = {}
+        self._debug = debug
+        self._connections = Connections(parts.scheme, timeout_s, insecure, authorities)
         self._regions: dict[str, str] = {}
-        self._lock = threading.Lock()
 
     def request(
         self,
@@ -125,7 +121,7 @@ class Transport:
         *,
         doing: str = "",
         idempotent: bool | None = None,
-        accept: tuple[int, ...] = (),
+        accept: Container[int] = (),
     ) -> Answer:
         """Send a request and return its whole answer.
 
@@ -151,7 +147,7 @@ class Transport:
         *,
         doing: str = "",
         idempotent: bool | None = None,
-        accept: tuple[int, ...] = (),
+        accept: Container[int] = (),
     ) -> Stream:
         """As `request`, but the body of the answer is left to be read."""
         may_repeat = method != "POST" if idempotent is None else idempotent
@@ -188,15 +184,12 @@ class Transport:
 
     def prepare(self) -> bool:
         """Have a connection ready; return whether it is a new one. Raises: Unreachable."""
-        with self._lock:
-            if self._idle.get(self.host):
-                return False
+        if self._connections.kept(self.host):
+            return False
         try:
-            connection, _ = self._connection(self.host)
+            self._connections.give(self.host, self._connections.take(self.host))
         except OSError as error:
             raise unreachable_of(error, self.alias) from error
-        with self._lock:
-            self._idle.setdefault(self.host, deque()).append(connection)
         return True
 
     def region(self, bucket: str = "") -> str:
@@ -227,18 +220,13 @@ class Transport:
 
     def close(self) -> None:
         """Close all idle connections."""
-        with self._lock:
-            for connections in self._idle.values():
-                for connection in connections:
-                    connection.close()
-            self._idle.clear()
+        self._connections.close()
 
     def tls_version(self) -> str:
         """The TLS version of an idle connection, '' for plain HTTP."""
-        for connections in self._idle.values():
-            for connection in connections:
-                if isinstance(connection.sock, ssl.SSLSocket):
-                    return connection.sock.version() or ""
+        connection = self._connections.kept(self.host)
+        if connection is not None and isinstance(connection.sock, ssl.SSLSocket):
+            return connection.sock.version() or ""
         return ""
 
     def _place(self, bucket: str, key: str) -> tuple[str, str]:
@@ -272,17 +260,11 @@ class Transport:
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         if self._debug:
             _show_request(method, url, sent)
-        connection, reused = self._connection(parts.netloc)
+        sent |= self._connections.proxy_headers(parts.netloc)
+        connection = self._connections.take(parts.netloc)
         try:
-            try:
-                raw = _exchange(connection, method, target, sent, body)
-            except (ConnectionError, http.client.RemoteDisconnected):
-                # A kept connection that the server has closed meanwhile: it saw nothing of this.
-                if not reused or not isinstance(body, bytes):
-                    raise
-                connection.close()
-                connection, _ = self._connection(parts.netloc, fresh=True)
-                raw = _exchange(connection, method, target, sent, body)
+            target = self._connections.target(parts.netloc, target)
+            raw = _exchange(connection, method, target, sent, body)
         except BaseException:
             connection.close()
             raise
@@ -293,8 +275,7 @@ class Transport:
 
         def done(whole: bool) -> None:
             if whole and keep:
-                with self._lock:
-                    self._idle.setdefault(parts.netloc, deque()).append(connection)
+                self._connections.give(parts.netloc, connection)
             else:
                 connection.close()
 
@@ -323,40 +304,6 @@ class Transport:
             payload = UNSIGNED_PAYLOAD.decode()
         region = self.region(bucket)
         return sign_headers(method, url, sent, alias.access_key, alias.secret_key, region, payload)
-
-    def _connection(
-        self, netloc: str, fresh: bool = False
-    ) -> tuple[http.client.HTTPConnection, bool]:
-        with self._lock:
-            idle = self._idle.get(netloc)
-            if idle and not fresh:
-                return idle.pop(), True
-        parts = urlsplit(f"{self.scheme}://{netloc}")
-        host = parts.hostname or ""
-        connect_s = min(CONNECT_TIMEOUT_S, self.timeout_s)
-        connection: http.client.HTTPConnection
-        if self.scheme == "https":
-            connection = http.client.HTTPSConnection(
-                host, parts.port, timeout=connect_s, context=self._tls()
-            )
-        else:
-            connection = http.client.HTTPConnection(host, parts.port, timeout=connect_s)
-        connection.connect()
-        assert connection.sock is not None
-        connection.sock.settimeout(self.timeout_s)
-        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection, False
-
-    def _tls(self) -> ssl.SSLContext:
-        if self._context is None:
-            context = ssl.create_default_context()
-            for file in self._authorities:
-                context.load_verify_locations(file)
-            if self._insecure:
-                context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE
-            self._context = context
-        return self._context
 
     @staticmethod
     def _pause(attempt: int) -> None:

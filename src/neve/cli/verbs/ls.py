@@ -166,6 +166,8 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
 
 def _all(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     if not options.targets:
+        if not session.aliases.all():
+            session.output.note("There are no aliases yet: neve alias set NAME https://…")
         for alias in session.aliases.all().values():
             yield AliasName(alias.name, alias.url)
     for text in options.targets:

@@ -46,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     """Show them."""
+    if not options.names and not session.aliases.all():
+        session.output.note("There are no aliases yet: neve alias set NAME https://…")
     names = [name.rstrip("/") for name in options.names] or list(session.aliases.all())
     for name in names:
         yield _row(session.aliases.get(name))

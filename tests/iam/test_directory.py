@@ -125,7 +125,8 @@ def test_refusals_of_policies(within: Within) -> None:
         await refused(errors.PolicyChangeAlreadyApplied, none)
         await refused(errors.MalformedIamPolicy, directory.put_policy("bad", b"{}"))
         await refused(errors.InvalidPolicyName, directory.put_policy("reader", LIST))
-        await refused(errors.InvalidPolicyName, directory.put_policy("own:scope", LIST))
+        await refused(errors.InvalidPolicyName, directory.put_policy("reader:No Bucket", LIST))
+        await refused(errors.InvalidPolicyName, directory.put_policy("a,b", LIST))
         await refused(errors.InvalidPolicyName, directory.delete_policy("reader"))
         canned = directory.policy("readwrite")
         assert await directory.put_policy("readwrite", canned.document) == canned

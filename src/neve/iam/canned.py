@@ -136,5 +136,11 @@ def canned_policy(name: str) -> NamedPolicy | None:
     return NamedPolicy(name, document, canned=True)
 
 
+def is_reserved(name: str) -> bool:
+    """Whether no policy of one's own may be called so: it is canned, or looks like a scoped one."""
+    kind, colon, _ = name.partition(":")
+    return name in _CANNED or bool(colon and kind in _SCOPED)
+
+
 def _is_prefix(text: str) -> bool:
     return text.isprintable() and "*" not in text[:-1] and "," not in text and len(text) <= 512

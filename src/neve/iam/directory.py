@@ -231,7 +231,8 @@ class Directory(Editor):
         return list(dict.fromkeys(names))
 
 
-_NOTHING = b'{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}'
+_NOTHING = b"""{"Version": "2012-10-17", "Statement": {"Effect": "Deny",
+    "Action": ["s3:*", "admin:*", "kms:*", "sts:*"], "Resource": "*"}}"""
 
 
 @lru_cache(maxsize=1024)

@@ -26,7 +26,7 @@ from neve.errors import (
     PolicyChangeAlreadyApplied,
     PolicyInUse,
 )
-from neve.iam.canned import canned_policy
+from neve.iam.canned import canned_policy, is_reserved
 from neve.iam.identities import (
     AccessKey,
     Group,
@@ -164,7 +164,7 @@ class Editor:
         if canned is not None and same_document(canned.document, document):
             return canned
         check_policy_name(name)
-        if canned is not None:
+        if is_reserved(name):
             raise InvalidPolicyName("The policy is one that the server gives.")
         check_document(document, name)
 
@@ -179,7 +179,7 @@ class Editor:
 
     async def delete_policy(self, name: str) -> None:
         """Remove a policy that nobody has. Raises: NoSuchPolicy, PolicyInUse, InvalidPolicyName."""
-        if canned_policy(name) is not None:
+        if is_reserved(name):
             raise InvalidPolicyName("The policy is one that the server gives.")
 
         def delete(changes: Changes) -> None:

@@ -164,11 +164,8 @@ def check_group_name(name: str) -> None:
 
 
 def check_policy_name(name: str) -> None:
-    """Raise InvalidPolicyName unless an own policy may be called so.
-
-    The colon is kept for scopes (`neve.iam.canned`).
-    """
-    if not _is_name(name) or ":" in name:
+    """Raise InvalidPolicyName unless a policy may be called so."""
+    if not _is_name(name):
         raise InvalidPolicyName()
 
 

@@ -108,7 +108,7 @@ CODES: dict[str, tuple[int, str]] = {
     "XMinioAdminNoSuchUser": (404, "The specified user does not exist."),
     "XMinioAdminPolicyChangeAlreadyApplied": (400, "The specified policy change is already in effect."),
     "XMinioIAMPolicyInUse": (400, "The policy cannot be removed, as it is in use"),
-    "XMinioInvalidResource": (400, "Policy, user or group names are not allowed to begin or end with space characters, or to have any of: = , :"),
+    "XMinioInvalidResource": (400, "Policy, user or group names are not allowed to begin or end with space characters, or to have = or , in them"),
     "XMinioMalformedIAMPolicy": (400, "The policy is not valid."),
 }
 # fmt: on

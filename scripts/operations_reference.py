@@ -53,7 +53,8 @@ came with one | clients then verify their reads |
 
 _OWN = {
     "PutBucketQuota": "`admin:SetBucketQuota`",
-    **dict.fromkeys(("GetStoreQuota", "PutStoreQuota", "GetStoreUsage"), "root"),
+    **dict.fromkeys(("GetStoreQuota", "PutStoreQuota"), "root"),
+    "GetStoreUsage": "every user for its own, `admin:DataUsageInfo` for all",
 }
 """Who may do what no policy speaks of, when it is not the owner of the bucket."""
 

@@ -263,7 +263,7 @@ def test_owners_read_and_administrators_set(store: Store, s3: Any) -> None:
         body = b'{"bytes": 9}' if method == "PUT" else b""
         return store.signed(method, f"/{bucket}?neve-{resource}", body).status
 
-    who[0] = "owner"
+    who[0], hers = "owner", people["owner"].canonical_id
     store.client().create_bucket(Bucket="hers")
     requests = (("GET", "quota"), ("GET", "usage"), ("PUT", "quota"))
     allowed = {
@@ -275,6 +275,15 @@ def test_owners_read_and_administrators_set(store: Store, s3: Any) -> None:
     for name, statuses in allowed.items():
         assert [ask(name, *request) for request in requests] == statuses, name
         root = name == ACCESS_KEY
+        # Of the whole store everybody sees what is its own, and who may see all does.
         assert [ask(name, *request, bucket="") for request in requests] == (
-            [200, 200, 400] if root else [403] * 3
+            [200, 200, 400] if root else [403, 200, 403]
         )
+        found = json.loads(store.signed("GET", "/?neve-usage").body)
+        id = people[name].canonical_id
+        seen = {"owner": (["hers"], [id]), "other": ([], [id])}
+        everybody = [people[ACCESS_KEY].canonical_id, hers]
+        wanted = seen.get(name, (["data", "hers"], everybody))
+        assert (list(found["buckets"]), list(found["owners"])) == wanted
+    people["owner"] = user_principal("owner", everything, limit=everything)
+    assert ask("owner", "GET", "usage", bucket="") == 403

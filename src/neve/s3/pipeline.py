@@ -36,6 +36,7 @@ _NO_QUERY: dict[str, str] = {}
 _PRINCIPALS_MAX = 1024
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _OPTIONS_OPERATIONS = frozenset(("GetBucketOptions", "PutBucketOptions"))
+_SHOW_OWN = frozenset(("ListBuckets", "GetStoreUsage"))
 _SELF_AUTHORISED = frozenset(
     ("PostObject", "PutObjectTagging", "GetBucketQuota", "PutBucketQuota", "GetBucketUsage")
 )
@@ -191,8 +192,8 @@ class Pipeline:
             if call.caller.kind == "anonymous":
                 raise S3Error("AccessDenied")
             if not call.name:
-                # ListBuckets shows each caller what it may see; the rest is root's.
-                allowed = operation.name == "ListBuckets" or call.caller.is_unlimited
+                # These show each caller what it may see; the rest is root's.
+                allowed = operation.name in _SHOW_OWN or call.caller.is_unlimited
             else:
                 allowed = allows(call, operation.action, None)
             if not allowed:

@@ -143,6 +143,9 @@ def test_an_access_key_with_a_policy_cannot_make_itself_more(live_server: LiveSe
         key("GET", "list-service-accounts"),
     ):
         assert (answer.status, answer.code) == (403, "AccessDenied")
+    for path in ("info-access-key", "info-service-account?accessKey=limited-key"):
+        assert json.loads(key("GET", path).unsealed["policy"]) == limit
+    assert key("GET", "accountinfo").json["Policy"] == limit
     # One without a policy is as good as its user, but for the user's own secret.
     keys = {"accessKey": "free-key", "secretKey": "free-key-secret"}
     assert own("PUT", "add-service-account", keys, sealed=True).status == 200
@@ -176,7 +179,7 @@ def test_keys_of_root_are_for_root_alone(live_server: LiveServer, chief: Client)
         limited(
             "POST", "update-service-account?accessKey=roots-limited", {"newPolicy": {}}, sealed=True
         ),
-        limited("GET", "info-access-key"),
+        limited("GET", "info-access-key?accessKey=roots-key"),
     ):
         assert (answer.status, answer.code) == (403, "AccessDenied")
     answer = chief("PUT", "add-user?accessKey=roots-key", {"secretKey": "x" * 9}, sealed=True)

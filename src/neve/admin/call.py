@@ -125,12 +125,12 @@ class AdminCall:
         fields = parse_qsl(self.request.raw_query.decode("latin-1"), encoding="utf-8")
         return [value for field, value in fields if field == name and value]
 
-    def check(self, action: str = "", *, own: bool = False) -> None:
+    def check(self, action: str = "", *, own: bool = False, itself: bool = False) -> None:
         """Raise AccessDenied unless the caller may do `action` (by default the route's).
 
-        `own`: to what is its own, which needs no policy that allows it.
+        `own`, `itself`: as in `rights.allows`.
         """
-        if not allows(self, action or self.route.action, own=own):
+        if not allows(self, action or self.route.action, own=own, itself=itself):
             raise AdminError("AccessDenied")
 
     async def body(self, limit: int = BODY_BYTES_MAX) -> bytes:

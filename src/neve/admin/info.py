@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from neve import __version__
 from neve.admin.call import AdminCall, json_response, time_text
 from neve.admin.quotas import quota_document
-from neve.admin.rights import policy_of, reach
+from neve.admin.rights import policy_of_caller, reach
 from neve.answer import Response
 from neve.clock import now_us
 from neve.folder import store_id
@@ -125,7 +125,7 @@ async def data_usage_info(call: AdminCall) -> Response:
 
 async def account_info(call: AdminCall) -> Response:
     """Return who the caller is and the buckets that it may reach."""
-    call.check(own=True)
+    call.check(itself=True)
     buckets = []
     for number, bucket in enumerate(call.engine.buckets(), 1):
         if not number % BUCKETS_AT_ONCE:
@@ -136,7 +136,7 @@ async def account_info(call: AdminCall) -> Response:
     document = {
         "AccountName": call.caller.name,
         "Server": _backend(),
-        "Policy": policy_of(call.directory, call.caller),
+        "Policy": policy_of_caller(call),
         "Buckets": buckets,
     }
     return json_response(document)

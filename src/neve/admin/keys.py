@@ -14,11 +14,10 @@ import msgspec
 
 from neve.admin.call import AdminCall, text_of, time_text
 from neve.admin.errors import AdminError
-from neve.admin.rights import policy_of, policy_of_user
+from neve.admin.rights import ROOT_POLICY, policy_of_user
 from neve.answer import Response
 from neve.clock import now_us
 from neve.iam.identities import AccessKey
-from neve.iam.principals import root_principal
 
 NEVER = "1970-01-01T00:00:00Z"
 """When a key that never expires expires, in lists."""
@@ -82,7 +81,7 @@ async def update_service_account(call: AdminCall) -> Response:
 
 async def info_service_account(call: AdminCall) -> Response:
     """Return what is known of an access key, its secret aside."""
-    return await call.sealed(_info(call, _key(call)))
+    return await call.sealed(_info(call, _key(call, reading=True)))
 
 
 async def list_service_accounts(call: AdminCall) -> Response:
@@ -103,7 +102,7 @@ async def info_access_key(call: AdminCall) -> Response:
     """Return what is known of an access key; without an id, of the one that signed."""
     id = call.query.get("accessKey") or call.access_key
     key = call.directory.key(id)
-    _check_parent(call, key.parent if key else "")
+    _check_parent(call, key.parent if key else "", itself=id == call.access_key)
     if key is None:
         raise AdminError("XMinioAdminNoSuchAccessKey")
     document = {
@@ -149,27 +148,32 @@ def temporary_account_info(call: AdminCall) -> Response:
     raise AdminError("XMinioAdminNoSuchAccessKey", "there are no temporary access keys")
 
 
-def _key(call: AdminCall) -> AccessKey:
+def _key(call: AdminCall, *, reading: bool = False) -> AccessKey:
     """Return the key that the query names, if the caller may do to it what it asks."""
-    key = call.directory.key(call.argument("accessKey"))
+    id = call.argument("accessKey")
+    key = call.directory.key(id)
     # Whoever may not manage the keys of others is not told which there are.
-    _check_parent(call, key.parent if key else "")
+    parent = key.parent if key else ""
+    _check_parent(call, parent, itself=reading and id == call.access_key)
     if key is None:
         raise AdminError("XMinioServiceAccountNotFound")
     return key
 
 
-def _check_parent(call: AdminCall, parent: str) -> None:
-    """Raise AccessDenied unless the caller may manage the access keys of `parent`."""
-    call.check(own=parent == call.caller.name)
-    if call.directory.is_root(parent) and not call.caller.is_unlimited:
+def _check_parent(call: AdminCall, parent: str, *, itself: bool = False) -> None:
+    """Raise AccessDenied unless the caller may manage the access keys of `parent`.
+
+    `itself`: it only reads about the key that signed.
+    """
+    call.check(own=parent == call.caller.name, itself=itself)
+    if call.directory.is_root(parent) and not (call.caller.is_unlimited or itself):
         raise AdminError("AccessDenied")
 
 
 def _info(call: AdminCall, key: AccessKey) -> dict[str, Any]:
     policy: Any = key.policy
     if policy is None and key.of_root:
-        policy = msgspec.json.encode(policy_of(call.directory, root_principal(key.parent)))
+        policy = msgspec.json.encode(ROOT_POLICY)
     elif policy is None:
         policy = msgspec.json.encode(policy_of_user(call.directory, key.parent))
     document = {**_summary(key), "policy": policy.decode()}

@@ -2,7 +2,8 @@
 
 Users may do some things to what is their own without a policy that allows it, as in MinIO: change
 their secret, read about themselves, manage their access keys. An access key with a policy of its
-own has no such freedom: what its policy and its user's policies do not allow, it may not do.
+own may read about itself and has no other such freedom: what its policy and its user's policies do
+not allow, it may not do.
 Keys of root are for root alone, whatever a policy allows, as who has one is root; not for a key of
 root with a policy of its own either.
 """
@@ -13,7 +14,6 @@ import msgspec
 
 from neve.iam.context import RequestContext
 from neve.iam.evaluate import decide
-from neve.iam.principals import Principal
 from neve.iam.statements import Decision
 
 if TYPE_CHECKING:
@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 _OWN = Decision(True, "own")
 
 VERSION = "2012-10-17"
-_ROOT_STATEMENTS = [
-    {"Effect": "Allow", "Action": ["admin:*"]},
-    {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*"]},
-]
+ROOT_POLICY: dict[str, Any] = {
+    "Version": VERSION,
+    "Statement": [
+        {"Effect": "Allow", "Action": ["admin:*"]},
+        {"Effect": "Allow", "Action": ["s3:*"], "Resource": ["arn:aws:s3:::*"]},
+    ],
+}
 """What root may do, in the words of a policy."""
 
 
@@ -51,19 +54,23 @@ def decision_on(call: "AdminCall", action: str) -> Decision:
     return decide(call.caller, "", None, action, "", None, context_of(call))
 
 
-def allows(call: "AdminCall", action: str, *, own: bool = False) -> bool:
-    """Say whether the caller may do an action; with `own`, to what is its own."""
-    if call.caller.is_unlimited:
+def allows(call: "AdminCall", action: str, *, own: bool = False, itself: bool = False) -> bool:
+    """Say whether the caller may do an action.
+
+    `own`: to what is its user's own; `itself`: it only reads about the key that signed.
+    """
+    caller = call.caller
+    if caller.is_unlimited:
         return True
-    if call.caller.kind == "anonymous":
+    if caller.kind == "anonymous":
         return False
     call.request.decision = decision = decision_on(call, action)
-    if decision.allowed or not own or call.caller.limit is not None:
+    if decision.allowed or decision.statement is not None:
         return decision.allowed
-    if decision.statement is not None:
-        return False
-    call.request.decision = _OWN
-    return True
+    if itself or (own and caller.limit is None):
+        call.request.decision = _OWN
+        return True
+    return False
 
 
 def reach(call: "AdminCall", bucket: "Bucket") -> tuple[bool, bool]:
@@ -79,11 +86,19 @@ def _may(call: "AdminCall", bucket: "Bucket", action: str, key: str | None) -> b
     ).allowed
 
 
-def policy_of(directory: "Directory", principal: Principal) -> dict[str, Any]:
-    """Return one document with all that the policies of a user, or root's standing, say."""
-    if principal.kind == "root":
-        return {"Version": VERSION, "Statement": _ROOT_STATEMENTS}
-    return policy_of_user(directory, principal.name)
+def policy_of_caller(call: "AdminCall") -> dict[str, Any]:
+    """Return the document that says most of what the caller may do.
+
+    That is the policy of its access key; without one all that its user's policies say, or root's
+    standing.
+    """
+    key = call.directory.key(call.access_key)
+    if key is not None and key.policy is not None:
+        document: dict[str, Any] = msgspec.json.decode(key.policy)
+        return document
+    if call.caller.kind == "root":
+        return ROOT_POLICY
+    return policy_of_user(call.directory, call.caller.name)
 
 
 def policy_of_user(directory: "Directory", name: str) -> dict[str, Any]:

@@ -218,6 +218,14 @@ def test_an_upload_keeps_the_lock_it_was_begun_with(locked: Any, code: Code) -> 
     assert code(s3.delete_object, **K, VersionId=done["VersionId"]) == DENIED
 
 
+def test_force_does_not_help(locked: Any, store: Store) -> None:
+    version = put(locked, ObjectLockMode="COMPLIANCE", ObjectLockRetainUntilDate=days(1))
+    allow(locked, "s3:*", bucket="locked")
+    answer = store.send("DELETE", "/locked", {"x-minio-force-delete": "true"})
+    assert answer.status == 405
+    assert locked.get_object(**K, VersionId=version)["Body"].read() == b"x"
+
+
 def test_forms_lock_too(locked: Any, store: Store) -> None:
     until = days(1)
     lock = {

@@ -309,6 +309,27 @@ def test_a_bucket_with_any_version_is_not_empty(versioned: Any, code: Code) -> N
     s3.delete_bucket(Bucket="data")
 
 
+def test_a_bucket_is_deleted_by_force_with_all_its_versions(
+    s3: Any, store: Store, code: Code
+) -> None:
+    put(s3, b"null")
+    set_state(s3, "Enabled")
+    for number in range(3):
+        put(s3, b"%d" % number, f"k{number}")
+        put(s3, b"%d" % number, f"k{number}")
+        s3.delete_object(Bucket="data", Key=f"k{number}")
+    s3.create_multipart_upload(**K)
+    force = {"x-minio-force-delete": "true"}
+    allow(s3, "s3:DeleteBucket", "s3:DeleteObject*")
+    assert store.send("DELETE", "/data", {}).status == 409
+    assert store.send("DELETE", "/data", force).status == 403
+    assert len(versions(s3)) == 10
+    allow(s3, "s3:DeleteBucket", "s3:ForceDeleteBucket")
+    assert store.send("DELETE", "/data", force).status == 204
+    assert code(s3.list_object_versions, Bucket="data") == (404, "NoSuchBucket")
+    assert store.engine.catalog.reader().object_trees() == []
+
+
 def test_conditions_are_about_the_current_version(versioned: Any, code: Code) -> None:
     s3 = versioned
     first = s3.put_object(**K, Body=b"1", IfNoneMatch="*")["ETag"]

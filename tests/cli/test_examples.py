@@ -25,6 +25,12 @@ BUCKETS: dict[str, dict[str, bytes]] = {
         "log.txt": b"line\n" * 500,
         "results/tas.nc": b"tas" * 1000,
         "results/2026/pr.nc": b"pr" * 1000,
+        "a.nc": b"a",
+        "b.nc": b"b",
+        "draft.nc": b"draft",
+        "run1/x.nc": b"x",
+        "run1/y.tmp": b"y",
+        "run2/y.tmp": b"y",
     },
     "parts": {"1": b"1", "2": b"2"},
     "archive": {"readme.txt": b"old\n"},
@@ -32,7 +38,13 @@ BUCKETS: dict[str, dict[str, bytes]] = {
     "old": {"f": b"1"},
     "scratch": {},
 }
-FILES = {"out/f": b"1", "file.txt": b"text\n"}
+FILES = {
+    "out/f": b"1",
+    "file.txt": b"text\n",
+    "file.nc": b"CDF",
+    "folder/f": b"1",
+    "more/f": b"1",
+}
 MADE_BY_EXAMPLES = {"neve mb": ["results", "scratch", "archive"]}
 """Buckets that are not there before, since an example makes them."""
 SERVERS = r"https://minio\.example\.org|http://127\.0\.0\.1:9000|https://s3\.amazonaws\.com"

@@ -36,6 +36,12 @@ GROUPS: dict[str, dict[str, str]] = {
         "diff": "compare two folders or buckets",
         "cat": "write objects to the standard output",
         "head": "write the beginning of objects",
+        "pipe": "write the standard input to an object",
+        "cp": "copy files and objects, to, from and between servers",
+        "put": "upload files",
+        "get": "download objects",
+        "mv": "move files and objects",
+        "rm": "remove objects, versions, unfinished uploads",
     },
     "buckets": {
         "mb": "make buckets",

@@ -28,8 +28,8 @@ BACKOFF_S = 0.2
 REGION = "us-east-1"
 """What is signed when nobody has said otherwise; most servers but AWS accept any."""
 
-_AGAIN = frozenset((429, 500, 502, 503, 504))
-_AGAIN_CODES = ("SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable")
+AGAIN = frozenset((429, 500, 502, 503, 504))
+AGAIN_CODES = ("SlowDown", "RequestTimeout", "InternalError", "ServiceUnavailable")
 _VIRTUAL = (".amazonaws.com", ".aliyuncs.com", ".myqcloud.com")
 _SECRET_HEADERS = ("authorization", "token", "customer-key", "cookie", "secret")
 _SECRET_FIELDS = ("X-Amz-Signature", "X-Amz-Security-Token", "X-Amz-Credential", "Signature")
@@ -106,8 +106,8 @@ class Transport:
         self.timeout_s = timeout_s
         parts = urlsplit(alias.url)
         self.scheme, self.host = parts.scheme, parts.netloc
-        self._debug = debug
-        self._connections = Connections(parts.scheme, timeout_s, insecure, authorities)
+        self.debug = debug
+        self.connections = Connections(parts.scheme, timeout_s, insecure, authorities)
         self._regions: dict[str, str] = {}
 
     def request(
@@ -162,9 +162,9 @@ class Transport:
             try:
                 stream = self._send(method, bucket, key, query or {}, headers or {}, body)
             except (OSError, http.client.HTTPException) as error:
-                if last or _hopeless(error):
+                if last or hopeless(error):
                     raise unreachable_of(error, self.alias, attempt) from error
-                self._pause(attempt)
+                self.pause(attempt)
                 attempt += 1
                 continue
             if stream.status < 300 or stream.status in accept:
@@ -172,22 +172,21 @@ class Transport:
             with stream:
                 data = b"" if method == "HEAD" else stream.read(1 << 20)
             answer = Answer(stream.status, stream.headers, data)
-            region = region_of(answer)
-            if region and not moved and region != self.region(bucket):
-                self._regions[bucket], moved = region, True
+            if not moved and self.moved(bucket, region_of(answer)):
+                moved = True
                 continue
             refused = refusal_of(answer, self.alias, bucket, key, doing, attempt)
-            if last or not (answer.status in _AGAIN or refused.code in _AGAIN_CODES):
+            if last or not (answer.status in AGAIN or refused.code in AGAIN_CODES):
                 raise refused
-            self._pause(attempt)
+            self.pause(attempt)
             attempt += 1
 
     def prepare(self) -> bool:
         """Have a connection ready; return whether it is a new one. Raises: Unreachable."""
-        if self._connections.kept(self.host):
+        if self.connections.kept(self.host):
             return False
         try:
-            self._connections.give(self.host, self._connections.take(self.host))
+            self.connections.give(self.host, self.connections.take(self.host))
         except OSError as error:
             raise unreachable_of(error, self.alias) from error
         return True
@@ -195,6 +194,13 @@ class Transport:
     def region(self, bucket: str = "") -> str:
         """The region that requests to the bucket are signed for."""
         return self._regions.get(bucket) or self.alias.region or REGION
+
+    def moved(self, bucket: str, region: str) -> bool:
+        """Take note of the region of a bucket; return whether that is news."""
+        if not region or region == self.region(bucket):
+            return False
+        self._regions[bucket] = region
+        return True
 
     def url(self, bucket: str = "", key: str = "", query: Query | None = None) -> str:
         """Return the URL of a bucket or object, percent-encoded."""
@@ -220,11 +226,11 @@ class Transport:
 
     def close(self) -> None:
         """Close all idle connections."""
-        self._connections.close()
+        self.connections.close()
 
     def tls_version(self) -> str:
         """The TLS version of an idle connection, '' for plain HTTP."""
-        connection = self._connections.kept(self.host)
+        connection = self.connections.kept(self.host)
         if connection is not None and isinstance(connection.sock, ssl.SSLSocket):
             return connection.sock.version() or ""
         return ""
@@ -258,24 +264,24 @@ class Transport:
         parts = urlsplit(url)
         sent = self._signed(method, url, bucket, headers, body)
         target = parts.path + (f"?{parts.query}" if parts.query else "")
-        if self._debug:
-            _show_request(method, url, sent)
-        sent |= self._connections.proxy_headers(parts.netloc)
-        connection = self._connections.take(parts.netloc)
+        if self.debug:
+            show_request(method, url, sent)
+        sent |= self.connections.proxy_headers(parts.netloc)
+        connection = self.connections.take(parts.netloc)
         try:
-            target = self._connections.target(parts.netloc, target)
+            target = self.connections.target(parts.netloc, target)
             raw = _exchange(connection, method, target, sent, body)
         except BaseException:
             connection.close()
             raise
         found = {name.lower(): value for name, value in raw.getheaders()}
-        if self._debug:
-            _show_answer(raw.status, raw.reason, found)
+        if self.debug:
+            show_answer(raw.status, raw.reason, found)
         keep = not raw.will_close
 
         def done(whole: bool) -> None:
             if whole and keep:
-                self._connections.give(parts.netloc, connection)
+                self.connections.give(parts.netloc, connection)
             else:
                 connection.close()
 
@@ -306,7 +312,7 @@ class Transport:
         return sign_headers(method, url, sent, alias.access_key, alias.secret_key, region, payload)
 
     @staticmethod
-    def _pause(attempt: int) -> None:
+    def pause(attempt: int) -> None:
         """Wait before the next attempt, longer each time, not in step with other clients."""
         time.sleep(BACKOFF_S * 2 ** (attempt - 1) * (0.5 + random.random()))
 
@@ -336,12 +342,13 @@ def _exchange(
     return connection.getresponse()
 
 
-def _hopeless(error: Exception) -> bool:
+def hopeless(error: Exception) -> bool:
     """Whether the same request would fail again in the same way."""
     return isinstance(error, ConnectionRefusedError | socket.gaierror | ssl.SSLError)
 
 
-def _show_request(method: str, url: str, headers: Mapping[str, str]) -> None:
+def show_request(method: str, url: str, headers: Mapping[str, str]) -> None:
+    """Print a request for `--debug`."""
     path, _, query = url.partition("?")
     fields = [
         f"{name}=…" if name in _SECRET_FIELDS else f"{name}={value}"
@@ -351,7 +358,8 @@ def _show_request(method: str, url: str, headers: Mapping[str, str]) -> None:
     _show(lines, ">", headers)
 
 
-def _show_answer(status: int, reason: str, headers: Mapping[str, str]) -> None:
+def show_answer(status: int, reason: str, headers: Mapping[str, str]) -> None:
+    """Print the head of an answer for `--debug`."""
     _show([f"< {status} {reason}"], "<", headers)
 
 

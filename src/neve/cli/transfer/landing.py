@@ -1,0 +1,143 @@
+"""Files that arrive: written beside their place under a hidden name, synced, renamed when whole.
+
+Invariants: a key never leads out of the folder it is copied to (`..`, absolute names, empty
+components and NUL are refused); what another process is writing is not touched; the hidden name is
+the same each time, so that what a killed process has left is written over by the next.
+"""
+
+import fcntl
+import os
+import stat
+from typing import Self
+
+from neve.cli.errors import CliError
+
+SUFFIX = ".neve-part"
+_NAME_BYTES_MAX = 255
+_RESERVE_FROM = 1 << 20
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file of this name is one that is being written."""
+    return name.startswith(".") and name.endswith(SUFFIX)
+
+
+def path_of(folder: str, name: str) -> str:
+    """Return where the object of that name lands below the folder. Raises: CliError."""
+    parts = name.rstrip("/").split("/")
+    bad = next((part for part in parts if part in ("", ".", "..")), None)
+    if bad is not None or "\0" in name:
+        what = "the sign NUL" if "\0" in name else f"the component {bad!r}"
+        raise CliError(
+            f"the key {name!r} cannot name a file below {folder or '.'}: it has {what}.",
+            "BadName",
+            name,
+        )
+    return os.path.join(folder, *parts)
+
+
+class Landing:
+    """A file that is being written. `commit` it, or leave the context, which takes it away."""
+
+    def __init__(self, path: str, size: int = 0) -> None:
+        """`size` is reserved, so that a full disk is known before the bytes are sent."""
+        self.path = path
+        _check(path)
+        folder, base = os.path.split(path)
+        if folder:
+            os.makedirs(folder, exist_ok=True)
+        self._temporary = os.path.join(folder, _hidden(base))
+        self.file = self._open()
+        self._committed = False
+        if size >= _RESERVE_FROM:
+            try:
+                os.posix_fallocate(self.file, 0, size)
+            except OSError:
+                self.abort()
+                raise
+
+    def _open(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        while True:
+            file = os.open(self._temporary, flags, 0o666)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                os.close(file)
+                sentence = f"{self.path} is being written by another process."
+                raise CliError(sentence, "Busy", self.path) from error
+            if _same_file(file, self._temporary):
+                os.ftruncate(file, 0)
+                return file
+            os.close(file)  # Another process gave it its name just now: it is not ours.
+
+    def write(self, data: bytes | memoryview, position: int) -> None:
+        """Write all bytes at the position."""
+        view = memoryview(data)
+        while view:
+            count = os.pwrite(self.file, view, position)
+            view, position = view[count:], position + count
+
+    def commit(self, modified: float | None = None) -> None:
+        """Give the file its name, once its bytes are on the disk."""
+        if modified is not None:
+            os.utime(self.file, (modified, modified))
+        os.fdatasync(self.file)
+        os.replace(self._temporary, self.path)
+        self._committed = True
+        os.close(self.file)
+        self.file = -1
+
+    def abort(self) -> None:
+        """Take the file away unless it has got its name."""
+        if self.file < 0:
+            return
+        if not self._committed:
+            try:
+                os.unlink(self._temporary)
+            except FileNotFoundError:
+                pass  # Its folder was removed under us.
+        os.close(self.file)
+        self.file = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.abort()
+
+
+def make_folder(path: str) -> None:
+    """Make the folder that an object with a slash at its end stands for."""
+    os.makedirs(path, exist_ok=True)
+
+
+def _check(path: str) -> None:
+    """Raises: CliError when a file cannot be put there without harm."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return
+    if stat.S_ISDIR(mode):
+        sentence = f"{path} is a folder, and the object wants to be a file of this name."
+        raise CliError(sentence, "BadName", path)
+    if not stat.S_ISREG(mode):
+        raise CliError(
+            f"{path} is a device or a pipe: use neve cat … > {path}", "SpecialFile", path
+        )
+
+
+def _hidden(base: str) -> str:
+    name = f".{base}{SUFFIX}"
+    if len(os.fsencode(name)) <= _NAME_BYTES_MAX:
+        return name
+    import hashlib
+
+    return f".{hashlib.sha256(os.fsencode(base)).hexdigest()}{SUFFIX}"
+
+
+def _same_file(file: int, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), os.stat(path, follow_symlinks=False))
+    except FileNotFoundError:
+        return False

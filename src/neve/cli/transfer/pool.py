@@ -1,0 +1,268 @@
+"""Threads that do jobs, as many at once as make it faster; one thread hears of the results.
+
+A job ends by calling `done` once, in its own thread or later in another: a job in pieces (a large
+object) has its pieces done before any new job is begun. Adaptive: the number of threads at work
+grows as long as more of them move more, and falls when a server says that it is too busy.
+
+Invariants: never more than a few jobs wait, however long the iterator of jobs is; what a job raises
+ends that job alone, save for what would end every other in the same way (`hopeless`).
+"""
+
+import errno
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from neve.cli.errors import CliError
+from neve.cli.output import Failure, Result, failure_of
+from neve.cli.transfer.body import Interrupted
+from neve.errors import NeveError
+
+WORKERS_FIRST = 8
+WORKERS_MAX = 24
+PERIOD_S = 0.5
+OBJECT_WEIGHT = 1 << 16
+"""What an object counts beside its bytes when two speeds are compared."""
+_JOIN_S = 10.0
+_HOPELESS = (
+    "Refused", "UnknownHost", "Certificate", "InvalidAccessKeyId", "SignatureDoesNotMatch",
+    "ExpiredToken", "NoSuchBucket", "DiskFull", "RequestTimeTooSkewed", "NotS3",
+)  # fmt: skip
+
+Done = Callable[[Iterable[Result]], None]
+
+
+class Job(NamedTuple):
+    """Work on one object. `run` calls what it is given exactly once, or raises."""
+
+    target: str
+    """What it is about, for the sentence when it fails."""
+    run: Callable[[Done], None]
+
+
+class Pool:
+    """Runs jobs; see the module."""
+
+    def __init__(self, workers: int = 0) -> None:
+        """`workers` fixes how many threads are at work; 0 finds out."""
+        self.most = workers or WORKERS_MAX
+        self._allowed = workers or WORKERS_FIRST
+        self._adaptive = not workers
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)
+        self._news = threading.Condition(self._lock)
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._urgent: deque[Callable[[], None]] = deque()
+        self._results: deque[Result] = deque()
+        self._threads: list[threading.Thread] = []
+        self._at_work = self._open = 0
+        self._stopped = False
+        self.hopeless: Result | None = None
+        """The failure for which the rest was not tried."""
+        self._moved = 0
+        self._since = time.monotonic()
+        self._speed_before, self._step = 0.0, 2
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[Result]:
+        """Do all jobs; yield their results as they come."""
+        try:
+            for job in jobs:
+                if not self._submit(job):
+                    break
+                yield from self._drain()
+            while self._wait():
+                yield from self._drain()
+            yield from self._drain()
+        finally:
+            self.stop()
+
+    def spread(self, pieces: Iterable[Callable[[], None]]) -> None:
+        """Have pieces of a job done by whoever is free, before any job that has not begun."""
+        with self._lock:
+            self._urgent.extend(pieces)
+            self._staff()
+            self._work.notify(self._allowed)
+
+    def moved(self, count: int) -> None:
+        """So many bytes went through. Raises: Interrupted."""
+        if self._stopped:
+            raise Interrupted
+        self._moved += count
+
+    def busy(self) -> None:
+        """A server said that it is too much: go slower."""
+        with self._lock:
+            if self._adaptive:
+                self._allowed = max(1, self._allowed // 2)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether what is under way shall be given up."""
+        return self._stopped
+
+    def stop(self, wait: bool = True) -> None:
+        """End the threads; what they do is given up."""
+        with self._lock:
+            self._stopped = True
+            self._work.notify_all()
+            self._news.notify_all()
+        if wait:
+            for thread in self._threads:
+                thread.join(_JOIN_S)
+
+    def _submit(self, job: Job) -> bool:
+        """Have a job waiting; return whether there will be more."""
+
+        def work() -> None:
+            try:
+                job.run(self._done)
+            except Exception as error:  # noqa: BLE001 - it is told as the failure of this job
+                self._done([failed(error, job.target)])
+
+        with self._lock:
+            while len(self._waiting) >= 2 * self.most and not self._results and not self._ended:
+                self._news.wait()
+            if self._ended:
+                return False
+            self._open += 1
+            self._waiting.append(work)
+            self._staff()
+            self._work.notify()
+        return True
+
+    @property
+    def _ended(self) -> bool:
+        return self._stopped or self.hopeless is not None
+
+    def _done(self, results: Iterable[Result]) -> None:
+        found = list(results)
+        with self._lock:
+            self._open -= 1
+            self._moved += OBJECT_WEIGHT
+            for result in found:
+                if isinstance(result, Failure):
+                    if self.hopeless is not None or result.code == "Interrupted":
+                        continue
+                    if result.code in _HOPELESS:
+                        self.hopeless = result
+                        self._open -= len(self._waiting)
+                        self._waiting.clear()
+                self._results.append(result)
+            self._news.notify()
+
+    def _drain(self) -> Iterator[Result]:
+        while self._results:
+            yield self._results.popleft()
+
+    def _wait(self) -> bool:
+        """Wait for news; return whether jobs are under way."""
+        with self._lock:
+            while self._open and not self._results and not self._stopped:
+                self._news.wait()
+            return bool(self._open) and not self._stopped
+
+    def _staff(self) -> None:
+        """Have a thread for what waits, if more are allowed. Holds the lock."""
+        wanted = min(self._allowed, self._at_work + len(self._waiting) + len(self._urgent))
+        while len(self._threads) < wanted:
+            thread = threading.Thread(target=self._serve, daemon=True, name="transfer")
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            with self._lock:
+                while not self._stopped and not self._next_allowed():
+                    self._work.wait()
+                if self._stopped and not self._urgent:
+                    return
+                # Pieces are run also when all is to end: the last one clears up after its job.
+                task = (self._urgent or self._waiting).popleft()
+                self._at_work += 1
+                if len(self._waiting) == self.most:
+                    self._news.notify()
+            try:
+                task()
+            finally:
+                with self._lock:
+                    self._at_work -= 1
+                    self._adapt()
+
+    def _next_allowed(self) -> bool:
+        return bool(self._urgent or self._waiting) and self._at_work < self._allowed
+
+    def _adapt(self) -> None:
+        """Change the number of threads at work as the last change has done good or harm."""
+        now = time.monotonic()
+        if not self._adaptive or now - self._since < PERIOD_S:
+            return
+        speed = self._moved / (now - self._since)
+        if speed < self._speed_before * 0.95:
+            self._step = -self._step
+        elif speed < self._speed_before * 1.05 and self._step > 0:
+            # More did not help: fewer threads are in each other's way less.
+            self._step = -self._step
+        self._allowed = min(self.most, max(2, self._allowed + self._step))
+        self._since, self._moved, self._speed_before = now, 0, speed
+        self._staff()
+        self._work.notify(self._allowed)
+
+
+class Pieces:
+    """A job in pieces: the last one to end has the rest done."""
+
+    def __init__(self, pool: Pool, finish: Callable[[Exception | None], None]) -> None:
+        """`finish` gets the first error; it runs in the thread of the last piece."""
+        self._pool = pool
+        self._finish = finish
+        self._lock = threading.Lock()
+        self._left = 0
+        self._error: Exception | None = None
+
+    def spread(self, pieces: Iterable[Callable[[], None]]) -> None:
+        """Have the pieces done."""
+        tasks = [self._task(piece) for piece in pieces]
+        self._left = len(tasks)
+        if not tasks:
+            self._finish(None)
+        self._pool.spread(tasks)
+
+    def _task(self, piece: Callable[[], None]) -> Callable[[], None]:
+        def work() -> None:
+            try:
+                if self._error is None and not self._pool.stopped:
+                    piece()
+            except Exception as error:  # noqa: BLE001 - it is the error of the whole job
+                self._error = self._error or error
+            with self._lock:
+                self._left -= 1
+                last = not self._left
+            if last:
+                self._finish(self._error)
+
+        return work
+
+
+def failed(error: Exception, target: str) -> Failure:
+    """Return what an error of a job is for the user."""
+    if isinstance(error, NeveError):
+        return failure_of(error, target)
+    if isinstance(error, OSError):
+        return failure_of(local_error(error, target), target)
+    return Failure(f"{target}: {type(error).__name__}: {error}", "Failed", target)
+
+
+def local_error(error: OSError, target: str) -> CliError:
+    """Return the sentence for what a file or folder of this machine refused."""
+    name = error.filename if isinstance(error.filename, str) else target
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return CliError(f"the disk is full: {name} could not be written.", "DiskFull", target)
+    if error.errno == errno.ENAMETOOLONG:
+        return CliError(f"{name}: this name is too long for a file.", "BadName", target)
+    if error.errno in (errno.ENOTDIR, errno.EISDIR):
+        return CliError(
+            f"{name}: a file and a folder cannot have the same name; keys can.", "BadName", target
+        )
+    return CliError(f"{name}: {error.strerror or error}.", "LocalFile", target)

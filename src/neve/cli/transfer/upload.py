@@ -1,0 +1,246 @@
+"""Up: a file, or an object of another server, becomes an object. Large ones in parts at once.
+
+Invariants: the server has checked the CRC-32C of what it got, or what it says of it was compared
+here; an object whose source changed meanwhile is sent anew; an upload in parts that was interrupted
+is gone on with if the source is still the same, and each part that is there is checked again.
+"""
+
+import hashlib
+from functools import partial
+
+from neve.cli.errors import CliError, ServerError, Unreachable
+from neve.cli.target import Remote
+from neve.cli.transfer.body import (
+    Body,
+    Bytes,
+    Changed,
+    Interrupted,
+    Meter,
+    combined_crc32c,
+    encoded,
+)
+from neve.cli.transfer.engine import Engine, Pair, part_bytes_of
+from neve.cli.transfer.multipart import Multipart, Sent
+from neve.cli.transfer.pool import Done, Pieces, failed
+from neve.cli.transfer.results import Copied
+from neve.cli.transfer.sources import Source, source_of
+from neve.cli.transfer.verify import plain_md5
+from neve.cli.transfer.wire import Request
+
+TRIES = 3
+_CHECKSUM = "x-amz-checksum-crc32c"
+
+
+def up(engine: Engine, pair: Pair, done: Done) -> None:
+    """Send the source of the pair."""
+    _send(engine, pair, done, 1)
+
+
+def _send(engine: Engine, pair: Pair, done: Done, attempt: int) -> None:
+    source = source_of(engine, pair.entry)
+    if source.size > engine.settings.part_bytes:
+        _Parts(engine, pair, source, done, attempt).begin()
+        return
+    try:
+        result = _whole(engine, pair, source)
+    except Changed:
+        if attempt >= TRIES:
+            raise
+        _send(engine, pair, done, attempt + 1)
+        return
+    finally:
+        source.close()
+    done([result])
+
+
+def headers_of(engine: Engine, source: Source) -> dict[str, str]:
+    """What the object gets: the source's own, then what the flags say."""
+    headers = source.headers | engine.settings.headers
+    if engine.settings.tags:
+        headers["x-amz-tagging"] = engine.settings.tags
+    return headers
+
+
+def _whole(engine: Engine, pair: Pair, source: Source) -> Copied:
+    """Send it in one request."""
+    target = pair.target
+    assert isinstance(target, Remote)
+    meter = engine.meter(source.label, source.size, up=True)
+    whole = False
+    try:
+        with source.part(0, source.size) as body:
+            source.check()
+            etag, version, verified = put_body(
+                engine, target, body, headers_of(engine, source), {}, meter
+            )
+            source.check()
+        whole = True
+    finally:
+        meter.end(done=whole)
+    return Copied(source.label, str(target), source.size, version, etag, verified)
+
+
+def put_body(
+    engine: Engine, target: Remote, body: Body, headers: dict[str, str], query: dict[str, str],
+    meter: Meter,
+) -> tuple[str, str, str]:  # fmt: skip
+    """PUT bytes; return ETag, version, and by what it is known that they arrived."""
+    crc = encoded(body.crc32c)
+    request = Request(
+        "PUT", target.bucket, target.key, query, headers | {_CHECKSUM: crc}, body,
+        "write this object",
+    )  # fmt: skip
+    try:
+        found = engine.wire(target.alias).call(request, lambda reply: reply.headers, meter)
+    except ServerError as error:
+        # What was summed is not what was sent: the file was written in between.
+        if error.code in ("BadDigest", "XAmzContentChecksumMismatch", "InvalidDigest"):
+            raise Changed(str(target)) from error
+        raise
+    verified = _verified(found, body, crc, str(target))
+    return found.get("etag", "").strip('"'), found.get("x-amz-version-id", ""), verified
+
+
+def _verified(headers: dict[str, str], body: Body, crc: str, target: str) -> str:
+    """By what it is known that the server has what was sent. Raises: CliError."""
+    if headers.get(_CHECKSUM, "").partition("-")[0] == crc:
+        return "CRC-32C"
+    md5 = plain_md5(headers)
+    if md5 and isinstance(body, Bytes):
+        if hashlib.md5(body.data, usedforsecurity=False).hexdigest() != md5:
+            raise CliError(
+                f"{target} arrived damaged: its MD5 is not that of the source.", "Damaged"
+            )
+        return "MD5"
+    return "size"
+
+
+class _Parts:
+    """An upload in parts."""
+
+    def __init__(
+        self, engine: Engine, pair: Pair, source: Source, done: Done, attempt: int
+    ) -> None:
+        assert isinstance(pair.target, Remote)
+        self._engine, self._pair, self._source, self._done = engine, pair, source, done
+        self._target = pair.target
+        self._attempt = attempt
+        self._part_bytes = part_bytes_of(source.size, engine.settings.part_bytes)
+        self._name = f"{source.label} {pair.target}"
+        self._meter = engine.meter(source.label, source.size, up=True)
+        self._there: dict[int, Sent] = {}
+        self._sent: dict[int, Sent] = {}
+        self._crcs: dict[int, int] = {}
+        self._transport = engine.session.server(pair.target.alias).transport
+
+    def begin(self) -> None:
+        """Go on with an upload, or begin one, and have the parts sent."""
+        try:
+            self._multipart = self._resumed() or self._created()
+        except BaseException:
+            self._source.close()
+            self._meter.end(done=False)
+            raise
+        count = max(1, -(-self._source.size // self._part_bytes))
+        pieces = [partial(self._part, number) for number in range(1, count + 1)]
+        Pieces(self._engine.pool, self._finish).spread(pieces)
+
+    def _state(self, multipart: Multipart) -> dict[str, object]:
+        return {
+            "upload": multipart.upload,
+            "full": multipart.full,
+            "source": self._source.fingerprint,
+            "part_bytes": self._part_bytes,
+            "headers": headers_of(self._engine, self._source),
+        }
+
+    def _created(self) -> Multipart:
+        multipart = Multipart.create(
+            self._transport, self._target, headers_of(self._engine, self._source)
+        )
+        self._engine.uploads.save(self._name, self._state(multipart))
+        return multipart
+
+    def _resumed(self) -> Multipart | None:
+        """The upload that an earlier run has left, with the parts that it has sent."""
+        saved = self._engine.uploads.load(self._name)
+        if saved is None:
+            return None
+        multipart = Multipart(
+            self._transport, self._target, str(saved.get("upload")), bool(saved.get("full"))
+        )
+        try:
+            if {**saved, "name": None} == {**self._state(multipart), "name": None}:
+                self._there = multipart.parts()
+                return multipart
+            multipart.abort()
+        except ServerError as error:
+            if not error.absent:
+                raise
+        self._engine.uploads.forget(self._name)
+        return None
+
+    def _part(self, number: int) -> None:
+        start = (number - 1) * self._part_bytes
+        size = min(self._part_bytes, self._source.size - start)
+        with self._source.part(start, size) as body:
+            crc = body.crc32c
+            there = self._there.get(number)
+            if there and there.size == size and there.crc32c == encoded(crc):
+                self._meter(size)
+                self._sent[number] = there
+            else:
+                query = {"partNumber": str(number), "uploadId": self._multipart.upload}
+                etag, _, verified = put_body(
+                    self._engine, self._target, body, {}, query, self._meter
+                )
+                known = encoded(crc) if verified == "CRC-32C" else ""
+                self._sent[number] = Sent(etag, size, known)
+        self._crcs[number] = crc
+
+    def _finish(self, error: Exception | None) -> None:
+        results = []
+        try:
+            if error is None:
+                self._source.check()
+                results = [self._complete()]
+        except Exception as problem:  # noqa: BLE001 - it is told as the failure of this object
+            error = problem
+        self._source.close()
+        self._meter.end(done=error is None)
+        if error is None:
+            self._engine.uploads.forget(self._name)
+            self._done(results)
+            return
+        self._give_up(error)
+        if isinstance(error, Changed) and self._attempt < TRIES:
+            try:
+                _send(self._engine, self._pair, self._done, self._attempt + 1)
+            except Exception as problem:  # noqa: BLE001 - as above
+                self._done([failed(problem, self._source.label)])
+            return
+        self._done([failed(error, self._source.label)])
+
+    def _complete(self) -> Copied:
+        crc = 0
+        for number in sorted(self._crcs):
+            crc = combined_crc32c(crc, self._crcs[number], self._sent[number].size)
+        etag, version = self._multipart.complete(self._sent, crc)
+        checked = all(sent.crc32c for sent in self._sent.values())
+        verified = "CRC-32C" if checked else "size"
+        return Copied(
+            self._source.label, str(self._target), self._source.size, version, etag, verified
+        )
+
+    def _give_up(self, error: Exception) -> None:
+        """Keep the upload if the same command can go on with it, else end it."""
+        resumable = isinstance(error, Interrupted | Unreachable) or (
+            isinstance(error, ServerError) and error.status >= 500
+        )
+        if resumable or self._engine.pool.stopped:
+            return
+        try:
+            self._multipart.abort()
+        except CliError:
+            return  # The saved state stays, and the next run ends it.
+        self._engine.uploads.forget(self._name)

@@ -1,0 +1,394 @@
+"""cp, put, get and mv as processes against a live Neve, judged by boto3 and the file system."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from neve.testing.cli import CommandLine
+from neve.testing.server import wait_until
+
+BIG = 40 << 20
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder, hidden ones as well."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def keys(client: Any, bucket: str) -> list[str]:
+    return [row["Key"] for row in client.list_objects_v2(Bucket=bucket).get("Contents", [])]
+
+
+def body(client: Any, bucket: str, key: str) -> bytes:
+    data: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+    return data
+
+
+@pytest.fixture
+def folder(neve: CommandLine) -> Path:
+    """A small tree `d` in the current folder."""
+    found = neve.folder / "d"
+    (found / "sub").mkdir(parents=True)
+    (found / "a.txt").write_bytes(b"hello\n")
+    (found / "sub" / "b.nc").write_bytes(b"CDF")
+    (found / "sub" / "c d+é").write_bytes(b"")
+    return found
+
+
+def test_one_file_up_and_down(neve: CommandLine, bucket: str, client: Any, folder: Path) -> None:
+    (line,) = neve.json("cp", "d/a.txt", f"live/{bucket}/new.txt")
+    assert line["source"] == "d/a.txt"
+    assert line["target"] == f"live/{bucket}/new.txt"
+    assert (line["size"], line["verified"]) == (6, "CRC-32C")
+    found = client.get_object(Bucket=bucket, Key="new.txt", ChecksumMode="ENABLED")
+    assert found["Body"].read() == b"hello\n"
+    assert found["ContentType"] == "text/plain"
+    assert "ChecksumCRC32C" in found
+    done = neve.run("cp", f"live/{bucket}/new.txt", "back.txt")
+    assert done.stdout == f"live/{bucket}/new.txt -> back.txt\n"
+    assert (neve.folder / "back.txt").read_bytes() == b"hello\n"
+    moment = found["LastModified"].timestamp()
+    assert (neve.folder / "back.txt").stat().st_mtime == moment
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["d/a.txt", "live/{b}"], ["a.txt"]),
+        (["d/a.txt", "live/{b}/p/"], ["p/a.txt"]),
+        (["d/a.txt", "live/{b}/p"], ["p"]),
+        (["d/a.txt", "d/sub/b.nc", "live/{b}/p"], ["p/a.txt", "p/b.nc"]),
+        (["-r", "d", "live/{b}"], ["d/a.txt", "d/sub/b.nc", "d/sub/c d+é"]),
+        (["-r", "d/", "live/{b}"], ["a.txt", "sub/b.nc", "sub/c d+é"]),
+        (["-r", "d", "live/{b}/p"], ["p/d/a.txt", "p/d/sub/b.nc", "p/d/sub/c d+é"]),
+        (["-r", "d/sub", "live/{b}/p/"], ["p/sub/b.nc", "p/sub/c d+é"]),
+        (["-r", "./d/.", "live/{b}"], ["a.txt", "sub/b.nc", "sub/c d+é"]),
+        (["-r", "--exclude", "*.nc", "d/", "live/{b}"], ["a.txt", "sub/c d+é"]),
+        (["-r", "--exclude", "sub", "d", "live/{b}"], ["d/a.txt"]),
+        (["-r", "--exclude", "sub/c*", "d", "live/{b}"], ["d/a.txt", "d/sub/b.nc"]),
+        (["-r", "--include", "*.nc", "d/", "live/{b}"], ["sub/b.nc"]),
+        (["-r", "--newer-than", "1h", "d/", "live/{b}"], ["a.txt", "sub/b.nc", "sub/c d+é"]),
+        (["-r", "--older-than", "1h", "d/", "live/{b}"], []),
+    ],
+)
+def test_names_of_what_goes_up(
+    neve: CommandLine, bucket: str, client: Any, folder: Path, arguments: list[str],
+    expected: list[str],
+) -> None:  # fmt: skip
+    neve.run("cp", *(word.format(b=bucket) for word in arguments))
+    assert keys(client, bucket) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ("live/{b}/x/", "out", ["out/1", "out/y/2"]),
+        ("live/{b}/x", "out/", ["out/x/1", "out/x/y/2"]),
+        ("live/{b}", "out", ["out/{b}/x/1", "out/{b}/x/y/2", "out/{b}/xy"]),
+        ("live/{b}/", "out", ["out/x/1", "out/x/y/2", "out/xy"]),
+        ("live/{b}/x/**", "out", ["out/1", "out/y/2"]),
+        ("live/{b}/x*", "out", ["out/xy"]),
+    ],
+)
+def test_names_of_what_comes_down(
+    neve: CommandLine, bucket: str, client: Any, source: str, target: str, expected: list[str]
+) -> None:
+    for key in ("x/1", "x/y/2", "xy"):
+        client.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    neve.run("cp", "-r", source.format(b=bucket), target)
+    found = tree(neve.folder)
+    assert [name for name in found if name.startswith("out")] == [
+        name.format(b=bucket) for name in expected
+    ]
+    assert all(
+        data.decode().endswith(Path(name).name) for name, data in found.items() if "out" in name
+    )
+
+
+def test_an_existing_prefix_is_a_folder(
+    neve: CommandLine, bucket: str, client: Any, folder: Path
+) -> None:
+    client.put_object(Bucket=bucket, Key="p/x")
+    client.put_object(Bucket=bucket, Key="both/x")
+    client.put_object(Bucket=bucket, Key="both")
+    neve.run("cp", "d/a.txt", f"live/{bucket}/p")
+    neve.run("cp", "d/a.txt", f"live/{bucket}/both")
+    assert keys(client, bucket) == ["both", "both/x", "p/a.txt", "p/x"]
+
+
+def test_large_objects_go_in_parts_and_come_in_ranges(
+    neve: CommandLine, bucket: str, client: Any
+) -> None:
+    data = os.urandom(BIG + 12_345)
+    (neve.folder / "big").write_bytes(data)
+    (line,) = neve.json("cp", "--part-size", "5MiB", "big", f"live/{bucket}/big")
+    assert line["verified"] == "CRC-32C"
+    head = client.head_object(Bucket=bucket, Key="big", ChecksumMode="ENABLED")
+    assert head["ETag"].endswith('-9"')
+    assert head["ChecksumType"] == "FULL_OBJECT"
+    (line,) = neve.json("cp", f"live/{bucket}/big", "back")
+    assert line["verified"] == "CRC-32C"
+    assert (neve.folder / "back").read_bytes() == data
+    (line,) = neve.json("cp", f"live/{bucket}/big", f"live/{bucket}/copy")
+    assert hashlib.md5(body(client, bucket, "copy")).digest() == hashlib.md5(data).digest()
+    assert client.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
+    assert list((neve.folder / "home" / ".config" / "neve" / "transfers").iterdir()) == []
+
+
+def test_metadata_and_tags(neve: CommandLine, bucket: str, client: Any, folder: Path) -> None:
+    neve.run(
+        "cp", "d/a.txt", f"live/{bucket}/a.txt", "--attr", "Cache-Control=max-age=60;author=me",
+        "--tags", "state=final&x=1 2",
+    )  # fmt: skip
+    neve.run("cp", f"live/{bucket}/a.txt", f"live/{bucket}/copy")
+    neve.run("cp", f"live/{bucket}/a.txt", f"live/{bucket}/other", "--attr", "author=you")
+    for key, author in (("a.txt", "me"), ("copy", "me"), ("other", "you")):
+        head = client.head_object(Bucket=bucket, Key=key)
+        assert head["CacheControl"] == "max-age=60"
+        assert head["ContentType"] == "text/plain"
+        assert head["Metadata"] == {"author": author}
+        tags = client.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]
+        assert {tag["Key"]: tag["Value"] for tag in tags} == {"state": "final", "x": "1 2"}
+
+
+def test_times_and_modes_are_kept_on_demand(
+    neve: CommandLine, bucket: str, client: Any, folder: Path
+) -> None:
+    file = folder / "a.txt"
+    file.chmod(0o640)
+    os.utime(file, ns=(10**18 + 5, 10**18 + 123_456_789))
+    neve.run("cp", "-a", "d/a.txt", f"live/{bucket}/a.txt")
+    head = client.head_object(Bucket=bucket, Key="a.txt")
+    assert "mtime:1000000000#123456789" in head["Metadata"]["mc-attrs"]
+    neve.run("cp", "-a", f"live/{bucket}/a.txt", "back")
+    state = (neve.folder / "back").stat()
+    assert (state.st_mtime_ns, state.st_mode & 0o777) == (10**18 + 123_456_789, 0o640)
+
+
+def test_one_version(neve: CommandLine, bucket: str, client: Any) -> None:
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    old = client.put_object(Bucket=bucket, Key="k", Body=b"old")["VersionId"]
+    client.put_object(Bucket=bucket, Key="k", Body=b"new")
+    neve.run("get", "--version-id", old, f"live/{bucket}/k", "k")
+    assert (neve.folder / "k").read_bytes() == b"old"
+    (line,) = neve.json("cp", "--version-id", old, f"live/{bucket}/k", f"live/{bucket}/k2")
+    assert body(client, bucket, "k2") == b"old"
+    assert line["versionId"]
+
+
+def test_what_is_no_file_is_left_out_with_a_word(
+    neve: CommandLine, bucket: str, client: Any, folder: Path
+) -> None:
+    os.mkfifo(folder / "pipe")
+    (folder / "broken").symlink_to("nowhere")
+    (folder / "link").symlink_to("a.txt")
+    (folder / "sub" / "loop").symlink_to("..")
+    (Path(os.fsdecode(os.fsencode(folder) + b"/bad\xff"))).write_bytes(b"x")
+    done = neve.run("cp", "-r", "d/", f"live/{bucket}", status=1)
+    assert "left out: d/pipe (a pipe)" in done.stdout
+    assert "left out: d/broken (a broken link)" in done.stdout
+    assert "left out: d/sub/loop (a link to a folder that it is in)" in done.stdout
+    assert "is not UTF-8, which keys must be" in done.stderr
+    assert keys(client, bucket) == ["a.txt", "link", "sub/b.nc", "sub/c d+é"]
+    assert body(client, bucket, "link") == b"hello\n"
+
+
+def test_keys_that_are_no_file_names_stay_where_they_are(
+    neve: CommandLine, bucket: str, client: Any
+) -> None:
+    bad = ["../out", "a/../../out", "/etc/x", "a//b", "./x", "n" * 300]
+    for key in [*bad, "good", "folder/", "f", "f/below"]:
+        client.put_object(Bucket=bucket, Key=key, Body=b"" if key.endswith("/") else b"x")
+    done = neve.run("cp", "-r", f"live/{bucket}/", "into/here", status=1)
+    outside = {name for name in tree(neve.folder) if not name.startswith("home/")}
+    assert outside in ({"into/here/good", "into/here/f"}, {"into/here/good", "into/here/f/below"})
+    assert (neve.folder / "into/here/folder").is_dir()
+    assert not Path("/etc/x").exists()
+    assert done.stderr.count("cannot name a file below") == 5
+    assert "too long for a file" in done.stderr
+    assert "6 failed" in done.stdout or "7 failed" in done.stdout
+
+
+def test_dry_run_does_nothing(neve: CommandLine, bucket: str, client: Any, folder: Path) -> None:
+    lines = neve.json("cp", "-r", "--dry-run", "d", f"live/{bucket}")
+    assert [line["type"] for line in lines] == ["planned"] * 3
+    assert keys(client, bucket) == []
+    neve.run("mv", "-r", "--dry-run", "d", f"live/{bucket}")
+    assert len(tree(folder)) == 3
+
+
+def test_standard_streams(neve: CommandLine, bucket: str, client: Any) -> None:
+    neve.run("cp", "-", f"live/{bucket}/in", stdin=b"piped")
+    assert body(client, bucket, "in") == b"piped"
+    assert neve.run("cp", f"live/{bucket}/in", "-").stdout == "piped"
+    neve.run("pipe", f"live/{bucket}/t.txt", stdin=b"")
+    head = client.head_object(Bucket=bucket, Key="t.txt")
+    assert (head["ContentLength"], head["ContentType"]) == (0, "text/plain")
+    data = os.urandom(BIG)
+    (line,) = neve.json("pipe", "--part-size", "6MiB", f"live/{bucket}/big", stdin=data)
+    assert (line["size"], line["verified"]) == (BIG, "CRC-32C")
+    assert body(client, bucket, "big") == data
+
+
+def test_mv(neve: CommandLine, bucket: str, client: Any, folder: Path) -> None:
+    neve.run("mv", "-r", "d", f"live/{bucket}")
+    assert not folder.exists()
+    assert keys(client, bucket) == ["d/a.txt", "d/sub/b.nc", "d/sub/c d+é"]
+    neve.run("mv", f"live/{bucket}/d/a.txt", f"live/{bucket}/z")
+    assert body(client, bucket, "z") == b"hello\n"
+    neve.run("mv", "-r", f"live/{bucket}/d/", "back")
+    assert keys(client, bucket) == ["z"]
+    assert sorted(tree(neve.folder / "back")) == ["sub/b.nc", "sub/c d+é"]
+
+
+def test_mv_keeps_what_could_not_be_copied(
+    neve: CommandLine, bucket: str, client: Any, folder: Path
+) -> None:
+    client.put_object(Bucket=bucket, Key="x/a", Body=b"a")
+    client.put_object(Bucket=bucket, Key="x/../b", Body=b"b")
+    neve.run("mv", "-r", f"live/{bucket}/x/", "out", status=1)
+    assert keys(client, bucket) == ["x/../b"]
+    neve.run("mv", "-r", "d", "live/no-such-bucket", status=1)
+    assert len(tree(folder)) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "sentence"),
+    [
+        (["cp", "d", "live/{b}"], 2, "d is a folder; with all in it: -r."),
+        (["cp", "live/{b}/p", "."], 2, "live/{b}/p is a folder; with all in it: -r."),
+        (["cp", "live/{b}", "."], 2, "is a folder; with all in it: -r."),
+        (["cp", "live/{b}/none", "."], 1, "there is no object live/{b}/none."),
+        (["cp", "live/{b}/none*", "."], 1, "nothing matches live/{b}/none*."),
+        (["cp", "./none", "live/{b}"], 1, "./none: there is no such file or folder."),
+        (["cp", "d/a.txt", "live"], 2, "name a bucket"),
+        (["cp", "live/{b}/p/k", "live/{b}/p/k"], 1, "are the same object."),
+        (["cp", "-r", "d", "d/a.txt"], 2, "d/a.txt is a file"),
+        (["cp", "live/{b}/p/k", "/dev/null"], 1, "/dev/null is a device or a pipe"),
+        (["cp", "-", "-r", "live/{b}/k"], 2, "'-' is one object"),
+        (["cp", "--part-size", "1k", "d/a.txt", "live/{b}"], 2, "from 5MiB to 5GiB"),
+        (["cp", "--attr", "x", "d/a.txt", "live/{b}"], 2, "is no attribute"),
+        (["put", "live/{b}/p/k", "live/{b}/x"], 2, "is remote"),
+        (["get", "live/{b}/p/k", "live/{b}/x"], 2, "is no local place"),
+        (["get", "d/a.txt", "."], 1, "there is no alias 'd'"),
+        (["pipe", "live/{b}/x/"], 2, "ends with a slash"),
+    ],
+)
+def test_refusals(
+    neve: CommandLine, bucket: str, client: Any, folder: Path, arguments: list[str], status: int,
+    sentence: str,
+) -> None:  # fmt: skip
+    client.put_object(Bucket=bucket, Key="p/k", Body=b"x")
+    words = [word.format(b=bucket) for word in arguments]
+    done = neve.run(*words, status=status)
+    assert sentence.format(b=bucket) in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert keys(client, bucket) == ["p/k"]
+
+
+def test_what_ends_everything_is_told_once(neve: CommandLine, folder: Path) -> None:
+    for number in range(50):
+        (folder / str(number)).write_bytes(b"x")
+    done = neve.run("cp", "-r", "d", "live/no-such-bucket", status=1)
+    assert done.stderr == "neve: there is no bucket 'no-such-bucket' at live.\n"
+    assert "the rest was not tried" in done.stdout
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(
+    neve: CommandLine, bucket: str, client: Any
+) -> None:
+    client.put_object(Bucket=bucket, Key="big", Body=bytes(3 << 20))
+    # A limit on the size of files is met where a full disk would be: writing fails midway.
+    code = (
+        "import resource, signal, errno, os\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
+        "from neve.cli.main import main\n"
+        f"raise SystemExit(main(['cp', 'live/{bucket}/big', 'here']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=neve.folder, env=neve.environment, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "File too large" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert [path.name for path in neve.folder.iterdir() if path.name != "home"] == []
+
+
+def test_interrupted_downloads_leave_nothing(neve: CommandLine, bucket: str, client: Any) -> None:
+    client.put_object(Bucket=bucket, Key="big", Body=bytes(BIG))
+    target = neve.folder / "out"
+    target.mkdir()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "neve", "cp", "--limit-download", "2MiB", f"live/{bucket}/big",
+         "out/"],
+        cwd=neve.folder, env=neve.environment, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    wait_until(lambda: list(target.iterdir()) != [])
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"Interrupted" in stderr
+    assert list(target.iterdir()) == []
+
+
+def test_interrupted_uploads_go_on_where_they_stopped(
+    neve: CommandLine, bucket: str, client: Any
+) -> None:
+    data = os.urandom(BIG)
+    (neve.folder / "big").write_bytes(data)
+    command = ["cp", "--part-size", "5MiB", "--max-workers", "2", "big", f"live/{bucket}/big"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "neve", *command, "--limit-upload", "10MiB"],
+        cwd=neve.folder, env=neve.environment, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+    def parts() -> int:
+        uploads = client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+        if not uploads:
+            return 0
+        found = client.list_parts(Bucket=bucket, Key="big", UploadId=uploads[0]["UploadId"])
+        return len(found.get("Parts", []))
+
+    wait_until(lambda: parts() >= 2)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"go on where they stopped" in stderr
+    assert keys(client, bucket) == []
+    there = parts()
+    done = neve.run(*command, "--debug")
+    sent = [line for line in done.stderr.splitlines() if line.startswith("> PUT")]
+    assert len(sent) == 8 - there
+    assert body(client, bucket, "big") == data
+    assert parts() == 0
+
+
+def test_a_resumed_upload_of_another_state_begins_anew(
+    neve: CommandLine, bucket: str, client: Any
+) -> None:
+    (neve.folder / "big").write_bytes(bytes(BIG))
+    command = ["cp", "--part-size", "5MiB", "big", f"live/{bucket}/big"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "neve", *command, "--limit-upload", "5MiB"],
+        cwd=neve.folder, env=neve.environment, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    wait_until(lambda: client.list_multipart_uploads(Bucket=bucket).get("Uploads", []) != [])
+    process.kill()
+    process.communicate(timeout=30)
+    data = os.urandom(BIG)
+    (neve.folder / "big").write_bytes(data)
+    neve.run(*command)
+    assert body(client, bucket, "big") == data
+    assert client.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []

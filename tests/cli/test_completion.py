@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from neve.cli.completer import split
 from neve.cli.main import VERBS
 from neve.testing.cli import CommandLine
 
@@ -34,6 +35,7 @@ def test_aliases_buckets_and_keys(neve: CommandLine, bucket: str, client: Any) -
     assert words(neve, "cat", f"live/{bucket}/da") == [
         f"live/{bucket}/da ta/", f"live/{bucket}/data/",
     ]  # fmt: skip
+    assert words(neve, "cat", f"live/{bucket}/da\\ ta/") == [f"live/{bucket}/da ta/x"]
     assert words(neve, "cat", "other-file", f"live/{bucket}/data/") == [
         f"live/{bucket}/data/a", f"live/{bucket}/data/b/",
     ]  # fmt: skip
@@ -49,17 +51,38 @@ def test_bash(neve: CommandLine, bucket: str, client: Any, tmp_path: Path) -> No
     program = tmp_path / "neve"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m neve "$@"\n')
     program.chmod(0o755)
-    script = (
-        f'eval "$(neve completion bash)"; COMP_WORDS=(neve ls live/{bucket}/d); COMP_CWORD=2; '
-        'compopt() { :; }; _neve; printf "%s\\n" "${COMPREPLY[@]}"'
-    )
+    client.put_object(Bucket=bucket, Key="year=2026/00:15", Body=b"")
     path = f"{tmp_path}:{neve.environment['PATH']}"
-    done = subprocess.run(
-        [bash, "-c", script], capture_output=True, text=True, timeout=30,
-        env=neve.environment | {"PATH": path},
-    )  # fmt: skip
-    assert done.stderr == ""
-    assert done.stdout == f"live/{bucket}/da\\ ta/\n"
+    for typed, replaced in {
+        f"neve ls live/{bucket}/d": f"live/{bucket}/da\\ ta/",
+        f"neve ls live/{bucket}/da\\ ta/": f"live/{bucket}/da\\ ta/x",
+        f"neve ls live/{bucket}/year=20": "2026/",
+        f"neve ls live/{bucket}/year=2026/00:": "15",
+    }.items():
+        script = (
+            'eval "$(neve completion bash)"; COMP_LINE=$TYPED; COMP_POINT=${#COMP_LINE}; '
+            'compopt() { :; }; _neve; printf "%s\\n" "${COMPREPLY[@]}"'
+        )
+        done = subprocess.run(
+            [bash, "-c", script], capture_output=True, text=True, timeout=30,
+            env=neve.environment | {"PATH": path, "TYPED": typed},
+        )  # fmt: skip
+        assert done.stderr == ""
+        assert done.stdout == f"{replaced}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("neve ls ", ["neve", "ls", ""]),
+        ("neve  ls a\\ b", ["neve", "ls", "a b"]),
+        ("neve ls 'a b\\", ["neve", "ls", "a b\\"]),
+        ('neve ls "a b" c', ["neve", "ls", "a b", "c"]),
+        ("", [""]),
+    ],
+)
+def test_a_line_is_divided_as_a_shell_does(line: str, words: list[str]) -> None:
+    assert split(line) == words
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])

@@ -116,22 +116,27 @@ def test_https_through_a_proxy(monkeypatch: pytest.MonkeyPatch, tls_server: Live
         tunnels.append(client.recv(65_536))
         client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         host, port = tls_server.address.split(":")
-        server = socket.create_connection((host, int(port)))
-        threading.Thread(target=copy, args=(server, client), daemon=True).start()
-        copy(client, server)
+        with client, socket.create_connection((host, int(port))) as server:
+            back = threading.Thread(target=copy, args=(server, client), daemon=True)
+            back.start()
+            copy(client, server)
+            back.join(10)
 
     def copy(source: socket.socket, target: socket.socket) -> None:
         while data := source.recv(65_536):
             target.sendall(data)
-        target.close()
+        target.shutdown(socket.SHUT_WR)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        proxy = threading.Thread(target=serve, args=(listener,), daemon=True)
+        proxy.start()
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{listener.getsockname()[1]}")
         keys = (tls_server.access_key, tls_server.secret_key)
         sender = Transport(Alias("x", "https://s3.test:444", *keys), insecure=True)
         assert b"ListAllMyBucketsResult" in sender.request("GET").body
         sender.close()
+        proxy.join(20)
+        assert not proxy.is_alive()
     assert tunnels[0].startswith(b"CONNECT s3.test:444 ")
 
 

@@ -16,6 +16,34 @@ TIMEOUT_S = 2.0
 WORDS_MAX = 200
 
 
+def of_line(line: str, session: Session) -> list[str]:
+    """Return what may stand at the end of a line of bash.
+
+    For bash a word also ends at `:` and `=`: only what is behind the last one is replaced.
+    """
+    words = split(line)[1:] or [""]
+    shown = max(words[-1].rfind(":"), words[-1].rfind("=")) + 1
+    return [word[shown:] for word in candidates(words, session)]
+
+
+def split(line: str) -> list[str]:
+    """Return the words of a line as a shell would, whose last word is still being written."""
+    words, quote, escaped = [""], "", False
+    for sign in line:
+        if escaped:
+            words[-1], escaped = words[-1] + sign, False
+        elif sign == "\\" and quote != "'":
+            escaped = True
+        elif sign in ("'", '"') and quote in ("", sign):
+            quote = "" if quote else sign
+        elif sign.isspace() and not quote:
+            if words[-1]:
+                words.append("")
+        else:
+            words[-1] += sign
+    return words
+
+
 def candidates(words: list[str], session: Session) -> list[str]:
     """Return what the last word may become; `words` are those behind `neve`."""
     *before, word = words

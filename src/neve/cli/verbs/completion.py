@@ -23,12 +23,11 @@ examples:
 _SCRIPTS = {
     "bash": """\
 _neve() {
-    local line words=("${COMP_WORDS[@]:1:COMP_CWORD}")
-    # Bash takes ':' for the end of a word: put together again what belongs together.
+    local word
     COMPREPLY=()
-    while IFS= read -r line; do
-        COMPREPLY+=("$(printf '%q' "$line")")
-    done < <(command neve completion words -- "${words[@]}" 2>/dev/null)
+    while IFS= read -r word; do
+        COMPREPLY+=("$(printf '%q' "$word")")
+    done < <(command neve completion line -- "${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
     if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]]; then compopt -o nospace; fi
 }
 complete -o default -F _neve neve""",
@@ -82,19 +81,23 @@ RESULTS = (Script, Word, Failure)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the shell; `words` is what the scripts themselves call."""
+    """Add the shell; `words` and `line` are what the scripts themselves call."""
     parser.add_argument(
-        "shell", choices=[*_SCRIPTS, "words"], metavar="SHELL", help="bash, zsh or fish"
+        "shell", choices=[*_SCRIPTS, "words", "line"], metavar="SHELL", help="bash, zsh or fish"
     )
     parser.add_argument("words", nargs="*", metavar="WORD", help=argparse.SUPPRESS)
 
 
 def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     """Write the script, or the words that may follow."""
-    if options.shell == "words":
-        from neve.cli.completer import candidates
-
-        for word in candidates(options.words or [""], session):
-            yield Word(word)
-    else:
+    if options.shell in _SCRIPTS:
         yield Script(options.shell, _SCRIPTS[options.shell])
+        return
+    from neve.cli.completer import candidates, of_line, split
+
+    if options.shell == "line":
+        found = of_line(" ".join(options.words), session)
+    else:
+        found = candidates([split(word)[-1] for word in options.words or [""]], session)
+    for word in found:
+        yield Word(word)

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from neve.engine import guard
+from neve.engine.bucket import Bucket
 from neve.engine.conditions import Conditions
 from neve.engine.counting import check_counters, count_on
-from neve.engine.engine import Bucket
 from neve.engine.quota import BucketQuota, Quota
 from neve.engine.rebuild import rebuild
 from neve.engine.scrub import count_tree

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from neve.engine.engine import Bucket
+from neve.engine.bucket import Bucket
 from neve.engine.scrub import count_tree
 from neve.engine.store import open_engine, prepare
 from neve.errors import DomainError, NeveError, NoSuchBucket, NoSuchKey, StoreFault

@@ -10,8 +10,8 @@ import pytest
 
 from neve.blobs.blobs import FILE, MANIFEST, SEGMENT, unpack_blob
 from neve.catalog.catalog import ObjectRow
+from neve.engine.bucket import Bucket
 from neve.engine.commit import RECORD_BYTES
-from neve.engine.engine import Bucket
 from neve.engine.rebuild import rebuild
 from neve.engine.scrub import Scrubber, count_tree, findings
 from neve.engine.store import open_engine, prepare

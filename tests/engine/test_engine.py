@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from neve import errors
+from neve.engine.bucket import Bucket
 from neve.engine.conditions import Conditions
 from neve.engine.delete import Deleted, Deletion
-from neve.engine.engine import Bucket
 from neve.engine.store import prepare
 from neve.engine.write import LARGE_WRITERS_MAX
 from neve.testing.engine import Store, local_store, md5, memory_store, pattern, run

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from neve import clock
 from neve.catalog.catalog import ObjectRow, UploadRow
 from neve.engine import expire, locks
+from neve.engine.bucket import Bucket
 from neve.engine.delete import DeleteObjects
-from neve.engine.engine import Bucket
 from neve.engine.expire import Expirer
 from neve.engine.lifecycle import DAY_US, due_us, next_start
 from neve.errors import NoSuchUpload, PreconditionFailed

@@ -10,10 +10,10 @@ import pytest
 from neve import errors
 from neve.clock import now_us
 from neve.engine import locks
+from neve.engine.bucket import Bucket
 from neve.engine.buckets import ChangeBucket
 from neve.engine.conditions import NO_CONDITIONS
 from neve.engine.delete import Deletion
-from neve.engine.engine import Bucket
 from neve.engine.expire import Expirer
 from neve.engine.rebuild import rebuild
 from neve.engine.versions import SUSPENDED, Versioning

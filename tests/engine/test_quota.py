@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from neve.engine.bucket import Bucket
 from neve.engine.conditions import Conditions
 from neve.engine.delete import Deletion
-from neve.engine.engine import Bucket
 from neve.engine.quota import BucketQuota
 from neve.engine.rebuild import rebuild
 from neve.engine.store import prepare

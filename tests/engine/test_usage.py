@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from neve.engine import guard
+from neve.engine.bucket import Bucket
 from neve.engine.counting import check_counters, count_on
 from neve.engine.delete import Deletion
-from neve.engine.engine import Bucket
 from neve.engine.quota import BucketQuota, Quota, UserQuota
 from neve.engine.rebuild import rebuild
 from neve.engine.store import prepare

@@ -11,9 +11,9 @@ import pytest
 from neve import errors
 from neve.clock import now_us
 from neve.engine import change, delete, write
+from neve.engine.bucket import Bucket
 from neve.engine.conditions import Conditions
 from neve.engine.delete import Deleted, Deletion
-from neve.engine.engine import Bucket
 from neve.engine.rebuild import rebuild
 from neve.engine.scrub import Scrubber, count_tree, count_versions, findings
 from neve.engine.store import prepare

@@ -25,7 +25,7 @@ from neve.s3.acls import BUCKET_ACL
 from neve.s3.errors import S3Error
 
 if TYPE_CHECKING:
-    from neve.engine.engine import Bucket
+    from neve.engine.bucket import Bucket
 
 
 class _File(NamedTuple):

@@ -18,7 +18,7 @@ from neve.clock import now_us
 from neve.folder import store_id
 
 if TYPE_CHECKING:
-    from neve.engine.engine import Bucket
+    from neve.engine.bucket import Bucket
 
 BUCKETS_AT_ONCE = 100
 """Between two of these other requests get their turn."""

@@ -18,7 +18,7 @@ from neve.iam.statements import Decision
 
 if TYPE_CHECKING:
     from neve.admin.call import AdminCall
-    from neve.engine.engine import Bucket
+    from neve.engine.bucket import Bucket
     from neve.iam.directory import Directory
 
 _OWN = Decision(True, "own")

@@ -9,7 +9,8 @@ from neve.engine.delete import Deletion
 from neve.errors import DomainError
 
 if TYPE_CHECKING:
-    from neve.engine.engine import Bucket, Engine
+    from neve.engine.bucket import Bucket
+    from neve.engine.engine import Engine
 
 PAGE = 1000
 

@@ -18,9 +18,10 @@ import msgspec
 
 from neve.catalog.catalog import BucketRow, ObjectRow, Reader, Transaction
 from neve.clock import now_us
+from neve.engine.bucket import Bucket
 from neve.engine.commit import Batch
 from neve.engine.delete import Deleted, DeleteObjects, Deletion
-from neve.engine.engine import Bucket, Engine
+from neve.engine.engine import Engine
 from neve.engine.lifecycle import (
     DAY_US,
     OPTION,

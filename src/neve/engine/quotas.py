@@ -17,7 +17,8 @@ from neve.engine.versions import place_for, version_for
 from neve.errors import ConditionalConflict
 
 if TYPE_CHECKING:
-    from neve.engine.engine import Bucket, Engine
+    from neve.engine.bucket import Bucket
+    from neve.engine.core import Core
 
 
 class Usage(NamedTuple):
@@ -44,7 +45,7 @@ class Usage(NamedTuple):
 class Quotas:
     """Set, ask, check early. Belongs to the thread of its engine."""
 
-    def __init__(self, engine: "Engine", book: UserBook) -> None:
+    def __init__(self, engine: "Core", book: UserBook) -> None:
         self._engine = engine
         self._reader = engine.catalog.reader()
         self._book = book

@@ -10,7 +10,7 @@ import os
 from typing import NamedTuple
 
 from neve.catalog.catalog import Reader
-from neve.engine.engine import Shared
+from neve.engine.core import Shared
 from neve.engine.store import open_catalog, open_engine, prepare
 from neve.errors import StoreRefused
 from neve.iam.identities import PREFIX, is_sealed, resealed

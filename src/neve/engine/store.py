@@ -11,7 +11,8 @@ from neve.catalog.catalog import Transaction
 from neve.catalog.sqlite import SqliteCatalog
 from neve.clock import now_us
 from neve.disk import Disk
-from neve.engine.engine import Engine, Shared
+from neve.engine.core import Shared
+from neve.engine.engine import Engine
 from neve.engine.reclaim import change
 from neve.engine.recover import EPOCH, Recovered, mark_clean, recover
 from neve.errors import StoreRefused

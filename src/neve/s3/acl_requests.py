@@ -31,7 +31,7 @@ from neve.s3.response import Headers, Response, xml_response
 from neve.s3.xml import Element, parse_xml
 
 if TYPE_CHECKING:
-    from neve.engine.engine import Bucket
+    from neve.engine.bucket import Bucket
     from neve.s3.call import Call
 
 ACL_BYTES_MAX = 64 << 10

@@ -13,7 +13,7 @@ from neve.s3.metadata import ACL, unpack
 
 if TYPE_CHECKING:
     from neve.catalog.catalog import ObjectRow
-    from neve.engine.engine import Bucket
+    from neve.engine.bucket import Bucket
 
 BUCKET_ACL = "acl"
 """Option of a bucket: its packed ACL."""

@@ -13,7 +13,8 @@ from neve.s3.routes import Route
 
 if TYPE_CHECKING:
     from neve.catalog.catalog import ObjectRow
-    from neve.engine.engine import Bucket, Engine
+    from neve.engine.bucket import Bucket
+    from neve.engine.engine import Engine
     from neve.engine.rows import Found
     from neve.s3.pipeline import Pipeline
     from neve.s3.sigv4 import Authenticated

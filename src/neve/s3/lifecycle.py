@@ -20,7 +20,7 @@ from neve.s3.xml import Element, escape, parse_xml, stamp
 
 if TYPE_CHECKING:
     from neve.catalog.catalog import ObjectRow
-    from neve.engine.engine import Bucket
+    from neve.engine.bucket import Bucket
 
 RULES_MAX = 1000
 ID_LENGTH_MAX = 255

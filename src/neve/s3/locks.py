@@ -25,7 +25,7 @@ from neve.s3.response import Headers
 
 if TYPE_CHECKING:
     from neve.catalog.catalog import ObjectRow
-    from neve.engine.engine import Bucket
+    from neve.engine.bucket import Bucket
     from neve.s3.call import Call
 
 MODES = (GOVERNANCE, COMPLIANCE)

@@ -25,7 +25,8 @@ from neve.s3.rights import allows, may_delete_something, may_rule
 from neve.s3.routes import BUCKET, OBJECT, PREFLIGHT, ROUTES, SERVICE, Route, find_route
 
 if TYPE_CHECKING:
-    from neve.engine.engine import Bucket, Engine
+    from neve.engine.bucket import Bucket
+    from neve.engine.engine import Engine
     from neve.iam.directory import Directory
     from neve.s3.sigv4 import Verifier
 

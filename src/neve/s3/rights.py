@@ -17,7 +17,7 @@ from neve.s3.metadata import unpack
 from neve.s3.tagging import decode_tags
 
 if TYPE_CHECKING:
-    from neve.engine.engine import Bucket
+    from neve.engine.bucket import Bucket
     from neve.s3.call import Call
 
 _DELETES = frozenset(("s3:DeleteObject", "s3:DeleteObjectVersion"))

@@ -11,8 +11,9 @@ from neve.blobs.memory import MemoryBlobStore
 from neve.catalog.catalog import ObjectRow
 from neve.catalog.memory import MemoryCatalog
 from neve.clock import now_us
+from neve.engine.bucket import Bucket
 from neve.engine.conditions import NO_CONDITIONS, Conditions
-from neve.engine.engine import Bucket, Engine
+from neve.engine.engine import Engine
 from neve.engine.reclaim import Reclaimer
 from neve.engine.store import open_engine, prepare
 

@@ -12,7 +12,7 @@ from tests.admin.client import Client
 from neve.admin.admin import operation_of
 from neve.admin.call import BODY_BYTES_MAX
 from neve.admin.routes import ROUTES, Route, find_route
-from neve.admin.wire import seal
+from neve.sealed_bodies import seal
 from neve.testing.server import SECRET_KEY, LiveServer
 
 UNSERVED = [route for route in ROUTES if not route.module]

@@ -7,17 +7,15 @@ from typing import Any
 import pytest
 from minio import crypto
 
-from neve.admin.wire import (
+from neve.admin.wire import WAITING_MAX, Sealer, TooBusy
+from neve.sealed_bodies import (
     AES_GCM,
     CHACHA20_POLY1305,
     FRAGMENT_BYTES,
     HEAD_BYTES,
     PBKDF2_AES_GCM,
     TAG_BYTES,
-    WAITING_MAX,
     NotSealed,
-    Sealer,
-    TooBusy,
     seal,
     unseal,
 )

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from neve import errors
-from neve.admin.wire import NotSealed, TooBusy
+from neve.admin.wire import TooBusy
 from neve.answer import Response
 from neve.s3.errors import CODES as S3_CODES
 from neve.s3.errors import S3Error, from_domain
+from neve.sealed_bodies import NotSealed
 
 JSON_TYPE = (b"content-type", b"application/json")
 

@@ -1,61 +1,145 @@
-"""Calls of MinIO's admin protocol that need no encrypted body.
+"""The admin API of MinIO as a client: signed requests, sealed bodies, refusals as sentences.
 
-They go to `/minio/admin/v3/<call>` of a Neve or MinIO server; other S3 servers do not have them,
-and the refusal says so.
+What carries secrets is sealed with the secret key of the alias (`neve.sealed_bodies`).
 """
 
 import json
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from neve.cli.errors import CliError, ServerError
-from neve.cli.transport import Query, Transport
+from neve.cli.s3 import S3
+from neve.cli.transport import Answer, Query, Stream
+
+if TYPE_CHECKING:
+    from neve.cli.session import Session
 
 PREFIX = "minio/admin/v3/"
 
+_SENTENCES = {
+    "XMinioAdminNoSuchUser": "there is no user {named}.",
+    "XMinioAdminNoSuchGroup": "there is no group {named}.",
+    "XMinioAdminNoSuchPolicy": "there is no policy {named}.",
+    "XMinioAdminNoSuchAccessKey": "there is no access key {named}.",
+    "XMinioAdminGroupNotEmpty": "the group {named} has members: take them out first.",
+}
 
-class ServerInfo(NamedTuple):
-    """What a server says about itself."""
 
-    servers: list[dict[str, Any]]
-    """Its nodes, as `info` describes them."""
-    document: dict[str, Any]
-    """The whole answer."""
+class Admin:
+    """The admin calls of one server."""
+
+    def __init__(self, server: S3) -> None:
+        self.server = server
+        if server.alias.anonymous:
+            raise CliError(
+                f"the alias {server.alias.name!r} has no keys: nobody administers a server "
+                f"without; set them with neve alias set {server.alias.name} {server.alias.url}",
+                "Anonymous",
+                server.alias.name,
+            )
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        document: Any = None,
+        *,
+        sealed: bool = False,
+        doing: str = "",
+        named: str = "",
+    ) -> Any:
+        """Make a call and return the JSON of its answer, None when it is empty.
+
+        `document` is sent as JSON, or as it is when it is bytes; `sealed`: only for who has the
+        secret key. A sealed answer is opened. `named` is what the call is about, for refusals.
+        Raises: CliError.
+        """
+        answer = self.answer(method, path, query, document, sealed=sealed, doing=doing, named=named)
+        data = self.opened(answer)
+        return json.loads(data) if data.strip() else None
+
+    def answer(
+        self,
+        method: str,
+        path: str,
+        query: Query | None = None,
+        document: Any = None,
+        *,
+        sealed: bool = False,
+        doing: str = "",
+        named: str = "",
+    ) -> Answer:
+        """As `call`, but return the answer as it came."""
+        body = b"" if document is None else _encode(document)
+        if sealed:
+            from neve.sealed_bodies import seal
+
+            body = seal(self.server.alias.secret_key, body)
+        try:
+            return self.server.transport.request(
+                method, key=PREFIX + path, query=query, body=body, doing=doing
+            )
+        except ServerError as error:
+            raise self._refusal(error, doing, named) from error
+
+    def stream(self, path: str, query: Query | None = None, doing: str = "") -> Stream:
+        """Make a call whose answer goes on until one leaves."""
+        try:
+            return self.server.transport.stream("GET", key=PREFIX + path, query=query, doing=doing)
+        except ServerError as error:
+            raise self._refusal(error, doing, "") from error
+
+    def opened(self, answer: Answer) -> bytes:
+        """Return what an answer says, opened if it is sealed. Raises: CliError."""
+        if answer.body[:1] in (b"", b"{", b"[", b'"') and _is_text(answer.body):
+            return answer.body
+        from neve.sealed_bodies import NotSealed, unseal
+
+        try:
+            return unseal(self.server.alias.secret_key, answer.body)
+        except NotSealed as error:
+            host = self.server.transport.host
+            raise CliError(f"the answer of {host} cannot be read.", "NotSealed") from error
+
+    def _refusal(self, error: ServerError, doing: str, named: str) -> ServerError:
+        alias, doing = self.server.alias, doing or "do this"
+        host = urlsplit(alias.url).netloc
+        said = error.said.rstrip(". ")
+        if error.code in _SENTENCES and named:
+            sentence = _SENTENCES[error.code].format(named=named)
+        elif error.code == "NotImplemented":
+            sentence = f"{host} cannot {doing}: it does not have this operation."
+        elif error.denied and error.code == "AccessDenied":
+            sentence = f"the key {alias.access_key!r} is right but may not {doing} at {alias.name}."
+        elif error.code in ("NoSuchBucket", "NoSuchKey", "NotFound", "MethodNotAllowed", "NotS3"):
+            sentence = f"{host} cannot {doing}: it has no admin API."
+            if error.code == "NoSuchBucket" and named and "minio" not in said:
+                sentence = f"there is no bucket {named} at {alias.name}."
+        elif error.code in ("InvalidAccessKeyId", "SignatureDoesNotMatch") or not said:
+            sentence = error.message
+        else:
+            sentence = f"could not {doing} at {alias.name}: {said} ({error.code})."
+        return ServerError(sentence, error.code, error.status, error.said, alias.name)
 
 
-def call(
-    transport: Transport,
-    method: str,
-    name: str,
-    query: Query | None = None,
-    body: bytes = b"",
-    headers: Mapping[str, str] | None = None,
-    doing: str = "",
-) -> bytes:
-    """Make an admin call and return the body of its answer. Raises: ServerError, Unreachable."""
+def admin_of(session: "Session", alias: str) -> Admin:
+    """Return the admin API of an alias. Raises: CliError, UsageError when more is named."""
+    from neve.cli.errors import UsageError
+
+    name = alias.rstrip("/")
+    if "/" in name:
+        raise UsageError(f"name the server alone: {name.partition('/')[0]}.")
+    return Admin(session.server(name))
+
+
+def _encode(document: Any) -> bytes:
+    return document if isinstance(document, bytes) else json.dumps(document).encode()
+
+
+def _is_text(body: bytes) -> bool:
     try:
-        answer = transport.request(
-            method, "", PREFIX + name, query, headers, body, doing=doing or f"answer {name}"
-        )
-    except ServerError as error:
-        if error.code in ("NotImplemented", "MethodNotAllowed", "NoSuchBucket", "NotFound"):
-            host = transport.host
-            sentence = f"{host} cannot {doing or name}: it has no MinIO admin API for this."
-            raise ServerError(sentence, error.code, error.status, error.said) from error
-        raise
-    return answer.body
-
-
-def call_json(transport: Transport, method: str, name: str, **options: Any) -> Any:
-    """As `call`, for an answer that is JSON."""
-    body = call(transport, method, name, **options)
-    try:
-        return json.loads(body)
-    except ValueError as error:
-        raise CliError(f"{transport.host} does not answer as MinIO's admin API.") from error
-
-
-def server_info(transport: Transport) -> ServerInfo:
-    """Return what the server says about itself."""
-    document = call_json(transport, "GET", "info", doing="tell about itself")
-    return ServerInfo(document.get("servers") or [], document)
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -46,6 +46,17 @@ GROUPS: dict[str, dict[str, str]] = {
     "buckets": {
         "mb": "make buckets",
         "rb": "remove buckets",
+        "anonymous": "let everybody read or write without keys: set, get, ls, links",
+        "share": "links that need no keys: download, upload, ls",
+        "tag": "tags of objects and buckets: set, ls, rm",
+        "retention": "lock versions for a time: set, clear, info",
+        "legalhold": "lock versions until it is taken off: set, clear, info",
+        "quota": "limit buckets, prefixes and users: set, info, clear",
+        "ilm": "let old data go by itself: rule add, ls, rm, …",
+        "cors": "let pages of other sites read a bucket: set, get, rm",
+        "event": "send notifications of changes: add, ls, rm",
+        "watch": "show changes as they happen",
+        "encrypt": "encryption at rest: set, info, clear",
     },
     "store (on the machine that has the folder)": {
         "serve": "serve a folder as an S3 object store",
@@ -56,7 +67,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "about": {
         "completion": "completion of this command for bash, zsh and fish",
-        "version": "show the versions of Neve, of what it stands on, and of servers",
+        "version": "versions of Neve and of servers; of objects: enable, suspend, info",
     },
 }
 VERBS = {verb: text for group in GROUPS.values() for verb, text in group.items()}

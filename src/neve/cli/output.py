@@ -132,6 +132,8 @@ class Output:
         self.negative = False
         """Whether the answer is no, as that of `diff` is when something differs."""
         self.screen: Screen | None = None
+        self.live = False
+        """Whether each result must be out at once: for verbs that go on until Ctrl-C."""
         self._stream = stream
         if coloured is None:
             coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
@@ -155,7 +157,7 @@ class Output:
             text = result.text(self.style)
             if text:
                 stream.write(printable(text, self.style.coloured) + "\n")
-        if self.screen:
+        if self.screen or self.live:
             stream.flush()
 
     def note(self, message: str) -> None:

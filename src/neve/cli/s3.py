@@ -158,9 +158,13 @@ class S3:
         )
 
     def delete_setting(self, bucket: str, name: str, doing: str = "") -> None:
-        """Remove a sub-resource of a bucket."""
+        """Remove a sub-resource of a bucket, if it has it."""
         doing = doing or f"remove the {name} setting"
-        self.transport.request("DELETE", bucket, query={name: ""}, doing=doing, accept=(404,))
+        try:
+            self.transport.request("DELETE", bucket, query={name: ""}, doing=doing)
+        except ServerError as error:
+            if not error.absent or error.code == "NoSuchBucket":
+                raise
 
     # Listings.
 

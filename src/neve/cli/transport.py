@@ -34,7 +34,8 @@ _VIRTUAL = (".amazonaws.com", ".aliyuncs.com", ".myqcloud.com")
 _SECRET_HEADERS = ("authorization", "token", "customer-key", "cookie", "secret")
 _SECRET_FIELDS = ("X-Amz-Signature", "X-Amz-Security-Token", "X-Amz-Credential", "Signature")
 
-Query = Mapping[str, str]
+Query = Mapping[str, str | list[str]]
+"""Fields of a query; a list is a field that stands several times."""
 
 
 class Answer(NamedTuple):
@@ -70,6 +71,13 @@ class Stream:
         if not piece and self._raw.length:
             raise Unreachable(f"the answer ended {self._raw.length:,} bytes too soon.", "BrokenOff")
         return piece
+
+    def read_some(self, size: int) -> bytes:
+        """Return what has come, at least a byte, none at the end: for answers that go on."""
+        try:
+            return self._raw.read1(size)
+        except (OSError, http.client.HTTPException) as error:
+            raise Unreachable(f"the answer broke off: {error}.", "BrokenOff") from error
 
     def __iter__(self) -> Iterator[bytes]:
         while piece := self.read():
@@ -319,7 +327,11 @@ class Transport:
 
 def encode_query(query: Query) -> str:
     """Return the query as it is sent; a field without a value keeps its `=`."""
-    return "&".join(f"{quote(k, safe='~')}={quote(v, safe='~')}" for k, v in query.items())
+    return "&".join(
+        f"{quote(name, safe='~')}={quote(each, safe='~')}"
+        for name, value in query.items()
+        for each in ([value] if isinstance(value, str) else value)
+    )
 
 
 def _exchange(

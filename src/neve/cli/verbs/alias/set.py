@@ -7,7 +7,6 @@ when the server does not answer or does not accept the keys; --no-check saves in
 
 import argparse
 import secrets
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
@@ -15,6 +14,7 @@ from typing import Annotated, ClassVar
 from neve.cli.aliases import PATHS, Alias, check_name, check_url
 from neve.cli.errors import CliError, ServerError, UsageError
 from neve.cli.output import Failure, Result, Style
+from neve.cli.prompts import ask
 from neve.cli.s3 import S3
 from neve.cli.session import Session
 
@@ -141,22 +141,9 @@ def _keys(options: argparse.Namespace) -> tuple[str, str]:
     """The keys as given, asked for, or read from the standard input."""
     access_key, secret_key = options.access_key, options.secret_key
     if access_key is None:
-        access_key = _ask("Access key (Enter: anonymous, read-only): ")
+        access_key = ask("Access key (Enter: anonymous, read-only): ")
     if secret_key is None:
-        secret_key = _ask("Secret key: ", hidden=True)
+        secret_key = ask("Secret key: ", hidden=True)
     if bool(access_key) != bool(secret_key):
         raise UsageError("an access key and its secret go together; Enter twice is anonymous.")
     return access_key, secret_key
-
-
-def _ask(prompt: str, hidden: bool = False) -> str:
-    if not sys.stdin.isatty():
-        return sys.stdin.readline().strip()
-    if hidden:
-        from getpass import getpass
-
-        return getpass(prompt).strip()
-    # The question is no result: it must not stand in what is piped on.
-    sys.stderr.write(prompt)
-    sys.stderr.flush()
-    return sys.stdin.readline().strip()

@@ -1,4 +1,7 @@
-"""Show the versions of Neve here, of what it stands on, and of servers."""
+"""Show the versions of Neve here, of what it stands on, and of servers; or keep those of objects.
+
+With enable, suspend or info it is about a bucket: whether old versions of its objects are kept.
+"""
 
 import argparse
 import platform
@@ -8,17 +11,22 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from neve import __version__
-from neve.cli.admin import server_info
+from neve.cli.admin import admin_of
 from neve.cli.output import Failure, Result, Style, failure_of
 from neve.cli.session import Session
 from neve.errors import NeveError
 
-VERBS: dict[str, str] = {}
+VERBS: dict[str, str] = {
+    "enable": "keep what is overwritten or deleted as older versions",
+    "suspend": "make no new versions; those that are there stay",
+    "info": "say whether a bucket keeps versions",
+}
 EXAMPLES = """\
 examples:
   neve version
   neve --version
   neve version pavics                           # of the server as well
+  neve version enable pavics/archive
 """
 
 
@@ -61,6 +69,6 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
 
 
 def _server_version(session: Session, alias: str) -> str:
-    info = server_info(session.server(alias).transport)
-    versions = sorted({str(server.get("version", "unknown")) for server in info.servers})
+    info = admin_of(session, alias).call("GET", "info", doing="tell about itself")
+    versions = sorted({str(server.get("version", "unknown")) for server in info["servers"]})
     return ", ".join(versions) or "unknown"

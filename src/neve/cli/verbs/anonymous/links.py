@@ -13,7 +13,7 @@ from neve.cli.verbs.anonymous import _policy
 EXAMPLES = """\
 examples:
   neve anonymous links -r pavics/portail-ing/public/
-  neve anonymous links -r pavics/portail-ing | wget -i -
+  neve anonymous links -r pavics/portail-ing | xargs -n 1 curl -fsSO
 """
 
 

@@ -16,7 +16,7 @@ from neve.cli.verbs.anonymous._rule import Rule, prefix_of, rule_of
 EXAMPLES = """\
 examples:
   neve anonymous set download pavics/portail-ing/public/
-  neve anonymous set download pavics/climate --no-list        # who knows a key may read it
+  neve anonymous set download pavics/climate --no-list       # who knows a key may read it
   neve anonymous set upload pavics/inbox
   neve anonymous set none -r pavics/portail-ing
 """

@@ -14,7 +14,7 @@ from neve.cli.session import Session
 EXAMPLES = """\
 examples:
   neve anonymous set-json policy.json pavics/portail-ing
-  neve anonymous get-json pavics/a | neve anonymous set-json - pavics/b
+  neve anonymous get-json pavics/portail-ing | neve anonymous set-json - pavics/portail-ing
 """
 
 

@@ -25,8 +25,8 @@ from neve.cli.verbs.retention._retention import (
 EXAMPLES = """\
 examples:
   neve retention set governance 30d pavics/records/run-7.nc
-  neve retention set compliance 1y -r --versions pavics/records/final/
-  neve retention set --default governance 90d pavics/records
+  neve retention set governance 1y -r --versions pavics/records/final/
+  neve retention set --default compliance 1y pavics/records
 """
 RESULTS = (Retention, DefaultRetention, Failure)
 

@@ -16,7 +16,7 @@ EXAMPLES = """\
 examples:
   neve share download pavics/results/tas.nc
   neve share download --expire 2h pavics/results/tas.nc
-  neve share download -r --json pavics/results/public/ | jq -r .url
+  neve share download -r --json pavics/results/raw/ | jq -r .url
 """
 RESULTS = (Share, Failure)
 

@@ -13,7 +13,7 @@ from neve.cli.verbs.ilm.rule._rules import LifecycleRule
 EXAMPLES = """\
 examples:
   neve ilm rule import pavics/results rules.json
-  neve ilm rule export pavics/a | neve ilm rule import pavics/b -
+  neve ilm rule export pavics/old | neve ilm rule import pavics/results -
 """
 RESULTS = (LifecycleRule, Failure)
 

@@ -19,10 +19,10 @@ def words(neve: CommandLine, *typed: str) -> list[str]:
 
 def test_verbs_flags_and_choices(neve: CommandLine) -> None:
     assert words(neve, "") == list(VERBS)
-    assert words(neve, "al") == ["alias"]
+    assert words(neve, "ali") == ["alias"]
     assert words(neve, "alias", "") == ["set", "ls", "rm", "import", "export"]
     assert words(neve, "ls", "--ver") == ["--versions"]
-    assert words(neve, "--json", "l") == ["ls"]
+    assert words(neve, "--json", "pin") == ["ping"]
     assert words(neve, "completion", "z") == ["zsh"]
     assert words(neve, "nonsense", "x") == []
 

@@ -20,7 +20,7 @@ from neve.cli.xml import moment
 EXAMPLES = """\
 examples:
   neve watch pavics/results
-  neve watch --events put --suffix .nc --json pavics/results/
+  neve watch --events put --suffix .nc pavics/results/
 """
 
 

@@ -41,6 +41,8 @@ GROUPS: dict[str, dict[str, str]] = {
         "put": "upload files",
         "get": "download objects",
         "mv": "move files and objects",
+        "mirror": "make a folder, bucket or server the same as another",
+        "undo": "take back the last changes, in buckets with versions",
         "rm": "remove objects, versions, unfinished uploads",
     },
     "buckets": {

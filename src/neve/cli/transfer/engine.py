@@ -132,6 +132,15 @@ class Engine:
         self._failures: list[str] = []
         self._failed = 0
 
+    @classmethod
+    def plain(cls, session: Session, progress: Transfers, *, dry_run: bool = False) -> "Engine":
+        """An engine for verbs that move no data and have none of its flags."""
+        options = argparse.Namespace(
+            preserve=False, attr="", tags="", storage_class="", limit_upload=None,
+            limit_download=None, part_size=None, max_workers=4, dry_run=dry_run,
+        )  # fmt: skip
+        return cls(session, options, progress)
+
     def warn(self, result: Result) -> None:
         """Tell of something that is found while what is to do is listed."""
         self._warnings.append(result)

@@ -1,8 +1,8 @@
 """Remove objects, versions of objects, or uploads that were not ended.
 
 What lies below a prefix, and patterns (quote them), need --recursive and --force. In a bucket with
-versions the current one is only marked as deleted; with --versions all versions go, which nothing
-takes back.
+versions the current one is only marked as deleted, which `neve undo` takes back; with --versions
+all of them go for good.
 """
 
 import argparse
@@ -67,9 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     """Remove."""
     _check(options)
-    _engine_defaults(options)
     with Transfers(session.output) as progress:
-        engine = Engine(session, options, progress)
+        engine = Engine.plain(session, progress)
         if options.stdin:
             lines = (line.rstrip("\r\n") for line in sys.stdin)
             yield from engine.do(_named(options, engine, filter(None, lines)))
@@ -91,16 +90,6 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("--version-id goes with one object.")
     if options.versions and options.incomplete:
         raise UsageError("--versions and --incomplete do not go together.")
-
-
-def _engine_defaults(options: argparse.Namespace) -> None:
-    """The engine's flags that make no sense here."""
-    fixed = {
-        "preserve": False, "attr": "", "tags": "", "storage_class": "", "limit_upload": None,
-        "limit_download": None, "part_size": None, "max_workers": 4,
-    }  # fmt: skip
-    for name, value in fixed.items():
-        setattr(options, name, value)
 
 
 def _jobs(options: argparse.Namespace, engine: Engine) -> Iterator[Job]:

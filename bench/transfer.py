@@ -1,0 +1,179 @@
+"""`neve cp -r` beside `aws s3 cp`, rclone and s5cmd: many small files and one large one, both ways.
+
+usage: python -m bench.transfer [--files 10000] [--size 20000] [--large-mib 2048] [--rounds 2]
+
+One Neve of its own serves all; each tool gets a bucket of its own, and they take turns. Told are
+wall time, CPU of the tool (user and system, with what it starts), and the most memory (RSS).
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from neve.testing.live import LiveServer
+
+
+class Cost(NamedTuple):
+    wall_s: float
+    cpu_s: float
+    memory_mb: float
+
+
+class Tool(NamedTuple):
+    name: str
+    environment: dict[str, str]
+    command: Callable[[str, str, bool], list[str]]
+    """From source and target (`s3://bucket/key` is the remote one) and whether it is a folder."""
+
+
+def tools(server: LiveServer, folder: Path) -> list[Tool]:
+    keys = {
+        "AWS_ACCESS_KEY_ID": server.access_key,
+        "AWS_SECRET_ACCESS_KEY": server.secret_key,
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    host = server.endpoint.removeprefix("http://")
+    neve = {
+        "NEVE_HOST_b": f"http://{server.access_key}:{server.secret_key}@{host}",
+        "NEVE_CONFIG_DIR": str(folder / "config"),
+    }
+    rclone = {
+        "RCLONE_CONFIG": str(folder / "rclone.conf"),
+        "RCLONE_CONFIG_B_TYPE": "s3",
+        "RCLONE_CONFIG_B_PROVIDER": "Other",
+        "RCLONE_CONFIG_B_ENDPOINT": server.endpoint,
+        "RCLONE_CONFIG_B_ACCESS_KEY_ID": server.access_key,
+        "RCLONE_CONFIG_B_SECRET_ACCESS_KEY": server.secret_key,
+    }
+    beside = Path(sys.executable).parent
+    found = [Tool("neve", neve, _neve)]
+    aws = os.environ.get("BENCH_AWS") or shutil.which("aws")
+    if aws:
+        found.append(
+            Tool("aws", keys, lambda s, t, many: [
+                aws, "--endpoint-url", server.endpoint, "s3", "cp", "--only-show-errors",
+                *(["--recursive"] if many else []), s, t,
+            ])
+        )  # fmt: skip
+    if (beside / "rclone").exists():
+        found.append(
+            Tool("rclone", rclone, lambda s, t, many: [
+                str(beside / "rclone"), "copy" if many else "copyto", "--transfers", "16",
+                _replaced(s, "b:"), _replaced(t, "b:"),
+            ])
+        )  # fmt: skip
+    if (beside / "s5cmd").exists():
+        found.append(
+            Tool("s5cmd", keys, lambda s, t, many: [
+                str(beside / "s5cmd"), "--log", "error", "--endpoint-url", server.endpoint, "cp",
+                (s.rstrip("/") + "/*" if s.startswith("s3:") else s) if many else s, t,
+            ])
+        )  # fmt: skip
+    return found
+
+
+def _neve(source: str, target: str, many: bool) -> list[str]:
+    words = [_replaced(source, "b/"), _replaced(target, "b/")]
+    return [sys.executable, "-m", "neve", "cp", "-q", *(["-r"] if many else []), *words]
+
+
+def _replaced(place: str, remote: str) -> str:
+    return place.replace("s3://", remote)
+
+
+def measured(command: list[str], environment: dict[str, str]) -> Cost:
+    start = time.monotonic()
+    process = subprocess.Popen(
+        command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    assert process.stderr is not None
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.monotonic() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)}: {process.returncode}\n{errors.decode()}")
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, default=10_000)
+    parser.add_argument("--size", type=int, default=20_000)
+    parser.add_argument("--large-mib", type=int, default=2048)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--only", default="", help="tools, with commas")
+    parser.add_argument("--folder", help="where the temporary folder goes")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="neve-bench-", dir=options.folder) as text:
+        folder = Path(text)
+        rows = run(options, folder)
+    print(f"\nload average {os.getloadavg()[0]:.1f} at the end, {os.cpu_count()} cores\n")
+    print("| what | tool | wall s | CPU s | memory MB |")
+    print("|---|---|---|---|---|")
+    for (what, tool), costs in rows.items():
+        best = min(costs, key=lambda cost: cost.wall_s)
+        cpu = min(cost.cpu_s for cost in costs)
+        memory = max(cost.memory_mb for cost in costs)
+        print(f"| {what} | {tool} | {best.wall_s:.1f} | {cpu:.1f} | {memory:.0f} |")
+    return 0
+
+
+def run(options: argparse.Namespace, folder: Path) -> dict[tuple[str, str], list[Cost]]:
+    many, large = folder / "many", folder / "large"
+    for number in range(options.files):
+        path = many / f"{number % 100:02d}" / f"{number:05d}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(os.urandom(options.size))
+    with large.open("wb") as stream:
+        for _ in range(options.large_mib):
+            stream.write(os.urandom(1 << 20))
+    rows: dict[tuple[str, str], list[Cost]] = {}
+    for number in range(options.rounds):
+        with LiveServer(folder / f"data{number}") as server:
+            for tool in tools(server, folder):
+                if options.only and tool.name not in options.only.split(","):
+                    continue
+                bucket = f"{tool.name}-bench"
+                server.client().create_bucket(Bucket=bucket)
+                for what, source, target, folders in steps(options, folder, bucket):
+                    cost = measured(tool.command(source, target, folders), tool.environment)
+                    rows.setdefault((what, tool.name), []).append(cost)
+                    print(what, tool.name, *(f"{value:.1f}" for value in cost), flush=True)
+                check(folder, many, large)
+        shutil.rmtree(folder / f"data{number}")
+    return dict(sorted(rows.items(), key=lambda row: row[0][0]))
+
+
+def steps(
+    options: argparse.Namespace, folder: Path, bucket: str
+) -> list[tuple[str, str, str, bool]]:
+    small = f"{options.files:,} files of {options.size / 1000:.0f} kB"
+    big = f"one file of {options.large_mib:,} MiB"
+    back = folder / "back"
+    return [
+        (f"{small}, up", f"{folder}/many/", f"s3://{bucket}/many/", True),
+        (f"{small}, down", f"s3://{bucket}/many/", f"{back}/many/", True),
+        (f"{big}, up", f"{folder}/large", f"s3://{bucket}/large", False),
+        (f"{big}, down", f"s3://{bucket}/large", f"{back}/large", False),
+    ]
+
+
+def check(folder: Path, many: Path, large: Path) -> None:
+    """What came back is what went up."""
+    back = folder / "back"
+    for name, path in (("many", many), ("large", large)):
+        subprocess.run(["diff", "-rq", str(path), str(back / name)], check=True)
+    shutil.rmtree(back)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -146,7 +146,8 @@ def prepare(client: Any, absent: list[str]) -> str:
                 Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
             )
         for key, body in objects.items():
-            version = client.put_object(Bucket=bucket, Key=key, Body=body).get("VersionId", version)
+            written = client.put_object(Bucket=bucket, Key=key, Body=body)
+            version = written["VersionId"] if bucket == "archive" else version
     return version
 
 

@@ -9,7 +9,7 @@ from tests.s3.conftest import ACCESS_KEY, Store, allow
 
 from neve.iam.canned import canned_policy
 from neve.iam.policies import Rights, parse_user_policy
-from neve.iam.principals import ANONYMOUS, root_principal, user_canonical_id, user_principal
+from neve.iam.principals import root_principal, user_canonical_id, user_principal
 
 EXCEEDED = (400, "XMinioAdminBucketQuotaExceeded")
 
@@ -178,14 +178,14 @@ def test_usage_by_prefix_and_owner(store: Store, s3: Any) -> None:
     assert store.send("PUT", "/data/a/2", {}, b"123").status == 200
     assert put_quota(store, prefixes={"a/": {"bytes": 10, "soft": 80}, "b/": {}}) == 204
     found = usage(store)
-    root, nobody = root_principal("").canonical_id, ANONYMOUS.canonical_id
+    root = root_principal("").canonical_id
     assert found == {
         "bucket": "data",
         "objects": 2,
         "bytes": 8,
         "noncurrent_versions": 0,
         "delete_markers": 0,
-        "owners": {root: {"objects": 1, "bytes": 5}, nobody: {"objects": 1, "bytes": 3}},
+        "owners": {root: {"objects": 2, "bytes": 8}},
         "prefixes": {
             "a/": {
                 "objects": 2,
@@ -201,8 +201,7 @@ def test_usage_by_prefix_and_owner(store: Store, s3: Any) -> None:
     everything = json.loads(store.signed("GET", "/?neve-usage").body)
     assert everything["buckets"] == {"data": {"objects": 2, "bytes": 8}}
     assert everything["owners"] == {
-        root: {"objects": 1, "bytes": 5},
-        nobody: {"objects": 1, "bytes": 3},
+        root: {"objects": 2, "bytes": 8},
         user_canonical_id("ada"): {
             "objects": 0,
             "bytes": 0,
@@ -212,6 +211,31 @@ def test_usage_by_prefix_and_owner(store: Store, s3: Any) -> None:
             "name": "ada",
         },
     }
+
+
+def test_what_nobody_in_particular_writes_counts_for_the_owner_of_the_bucket(
+    small_parts: Store, code: Any
+) -> None:
+    """Else a user would leave its quota by opening a bucket of its own to all."""
+    store = small_parts
+    everything = canned_policy("readwrite")
+    assert everything is not None
+    ada = user_principal("ada", Rights((parse_user_policy(everything.document, "readwrite"),)))
+    assert store_quota(store, users={"ada": {"bytes": 5}}) == 204
+    store.pipeline.principal_of = lambda key: ada
+    hers, anonymous = store.client(), store.client(anonymous=True)
+    hers.create_bucket(Bucket="hers")
+    allow(hers, "s3:PutObject", bucket="hers")
+    k = {"Bucket": "hers", "Key": "a"}
+    upload = anonymous.create_multipart_upload(**k)["UploadId"]
+    sent = {**k, "UploadId": upload}
+    assert code(anonymous.upload_part, **sent, PartNumber=1, Body=b"123456") == EXCEEDED
+    part = anonymous.upload_part(**sent, PartNumber=1, Body=b"12345")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    anonymous.complete_multipart_upload(**sent, MultipartUpload=parts)
+    assert code(anonymous.put_object, Bucket="hers", Key="b", Body=b"1") == EXCEEDED
+    found = json.loads(store.signed("GET", "/?neve-usage").body)["owners"]
+    assert {owner: used["bytes"] for owner, used in found.items()} == {ada.canonical_id: 5}
 
 
 def test_a_prefix_over_its_quota_is_named(store: Store, s3: Any) -> None:

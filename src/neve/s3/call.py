@@ -91,9 +91,12 @@ class Call:
 
     @property
     def writer_id(self) -> str:
-        """The canonical id that stands as owner of what the caller writes; '': the bucket's."""
-        caller = self.caller.canonical_id
-        return "" if caller == self.bucket.owner else caller
+        """The canonical id that stands as owner of what the caller writes; '': the bucket's, whose
+        is also what nobody in particular writes."""
+        caller = self.caller
+        if caller.kind == "anonymous" or caller.canonical_id == self.bucket.owner:
+            return ""
+        return caller.canonical_id
 
     def row(self) -> "ObjectRow":
         """Return the row of the request's object or version, which GET and its kin are about.

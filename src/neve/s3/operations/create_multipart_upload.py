@@ -33,7 +33,7 @@ async def create_multipart_upload(call: Call) -> Response:
             (b"x-amz-checksum-type", type_.encode()),
         ]
     upload = await call.engine.create_upload(
-        call.bucket, call.key, call.caller.canonical_id, pack(metadata), checksum
+        call.bucket, call.key, call.writer_id or call.bucket.owner, pack(metadata), checksum
     )
     inner = (
         f"<Bucket>{call.bucket.name}</Bucket><Key>{escape(call.key)}</Key>"

@@ -7,7 +7,14 @@ from neve.testing.server import fresh_server, live_server
 __all__ = ["fresh_server", "live_server"]
 
 # Settings of the tests themselves, which say how long they go on.
-KEPT = ("NEVE_KILL_ROUNDS", "NEVE_MODEL_EXAMPLES", "NEVE_FUZZ_S", "NEVE_FUZZ_SEED")
+KEPT = (
+    "NEVE_KILL_ROUNDS",
+    "NEVE_MODEL_EXAMPLES",
+    "NEVE_FUZZ_S",
+    "NEVE_FUZZ_SEED",
+    "NEVE_MIRROR_ROUNDS",
+    "NEVE_MIRROR_SEED",
+)
 
 for name in [name for name in os.environ if name.startswith(("AWS_", "NEVE_", "MINIO_"))]:
     if name not in KEPT:

@@ -392,3 +392,73 @@ def test_a_resumed_upload_of_another_state_begins_anew(
     neve.run(*command)
     assert body(client, bucket, "big") == data
     assert client.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
+
+
+def test_a_file_that_is_written_meanwhile_is_sent_anew(
+    neve: CommandLine, bucket: str, client: Any
+) -> None:
+    file = neve.folder / "f"
+    file.write_bytes(bytes(BIG))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "neve", "cp", "--json", "--limit-upload", "20MiB", "f",
+         f"live/{bucket}/f"],
+        cwd=neve.folder, env=neve.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    wait_until(lambda: client.list_multipart_uploads(Bucket=bucket).get("Uploads", []) != [])
+    data = os.urandom(BIG + 1)
+    with file.open("r+b") as stream:
+        stream.write(data)
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, stdout + stderr
+    assert body(client, bucket, "f") == data
+    assert client.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
+
+
+def test_an_object_that_is_written_meanwhile_is_fetched_anew(
+    neve: CommandLine, bucket: str, client: Any
+) -> None:
+    client.put_object(Bucket=bucket, Key="k", Body=bytes(BIG))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "neve", "cp", "--limit-download", "20MiB", f"live/{bucket}/k", "k"],
+        cwd=neve.folder, env=neve.environment, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    wait_until((neve.folder / ".k.neve-part").exists)
+    data = os.urandom(BIG + 1)
+    client.put_object(Bucket=bucket, Key="k", Body=data)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, stderr
+    assert (neve.folder / "k").read_bytes() in (data, bytes(BIG))
+
+
+def test_two_processes_do_not_write_one_file(neve: CommandLine, bucket: str, client: Any) -> None:
+    client.put_object(Bucket=bucket, Key="k", Body=bytes(BIG))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "neve", "cp", "--limit-download", "5MiB", f"live/{bucket}/k", "k"],
+        cwd=neve.folder, env=neve.environment, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    wait_until((neve.folder / ".k.neve-part").exists)
+    done = neve.run("cp", f"live/{bucket}/k", "k", status=1)
+    assert "k is being written by another process." in done.stderr
+    process.communicate(timeout=60)
+    assert (neve.folder / "k").read_bytes() == bytes(BIG)
+
+
+def test_names_that_differ_in_case_only(neve: CommandLine, bucket: str, client: Any) -> None:
+    for key in ("Readme", "README", "other"):
+        client.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    # This file system tells them apart; one that does not is pretended.
+    code = (
+        "from neve.cli.transfer import landing\n"
+        "landing.folds_case = lambda folder: True\n"
+        "from neve.cli.main import main\n"
+        f"raise SystemExit(main(['cp', '-r', 'live/{bucket}/', 'out']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=neve.folder, env=neve.environment, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "out/Readme and out/README are one file here" in done.stderr
+    assert tree(neve.folder / "out") == {"README": b"README", "other": b"other"}
+    neve.run("cp", "-r", f"live/{bucket}/", "both")
+    assert len(tree(neve.folder / "both")) == 3

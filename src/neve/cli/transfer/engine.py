@@ -19,8 +19,9 @@ from neve.cli.transfer.attributes import parse_attributes, parse_tags
 from neve.cli.transfer.body import Meter
 from neve.cli.transfer.entries import Entry
 from neve.cli.transfer.journal import Uploads
+from neve.cli.transfer.landing import Names
 from neve.cli.transfer.meter import Limit
-from neve.cli.transfer.pool import Done, Job, Pool
+from neve.cli.transfer.pool import Done, Job, Pool, failed
 from neve.cli.transfer.results import Copied, LeftOut, Planned, Removed, TransferSummary
 from neve.cli.transfer.wire import Wire
 from neve.cli.transfers import Transfers
@@ -126,6 +127,7 @@ class Engine:
         self.memory = Memory(MEMORY_BYTES)
         self._up = Limit(_rate(options.limit_upload))
         self._down = Limit(_rate(options.limit_download))
+        self._names = Names()
         self._wires: dict[str, Wire] = {}
         self._warnings: list[Result] = []
         self._objects = self._bytes = self._same = self._left_out = self._removed = 0
@@ -201,6 +203,13 @@ class Engine:
         if self.settings.dry_run:
             planned = Planned(self.settings.action, entry.label, str(target), entry.size)
             return Job(entry.label, lambda done: done([planned]))
+
+        if isinstance(target, Local):
+            try:
+                self._names.check(target.path)
+            except CliError as error:
+                failure = failed(error, entry.label)
+                return Job(entry.label, lambda done: done([failure]))
 
         def run(done: Done) -> None:
             def finish(results: Iterable[Result]) -> None:

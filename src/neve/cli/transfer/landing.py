@@ -8,6 +8,7 @@ the same each time, so that what a killed process has left is written over by th
 import fcntl
 import os
 import stat
+import tempfile
 from typing import Self
 
 from neve.cli.errors import CliError
@@ -34,6 +35,36 @@ def path_of(folder: str, name: str) -> str:
             name,
         )
     return os.path.join(folder, *parts)
+
+
+class Names:
+    """The names of files that a run writes: on some file systems two keys are one file."""
+
+    def __init__(self) -> None:
+        self._folds: bool | None = None
+        self._seen: dict[str, str] = {}
+
+    def check(self, path: str) -> None:
+        """Take note of a file. Raises: CliError when it would be written over another."""
+        if self._folds is None:
+            self._folds = folds_case(os.path.dirname(path) or ".")
+        if not self._folds:
+            return
+        first = self._seen.setdefault(path.casefold(), path)
+        if first != path:
+            sentence = f"{path} and {first} are one file here: names do not differ by case."
+            raise CliError(sentence, "BadName", path)
+
+
+def folds_case(folder: str) -> bool:
+    """Whether the file system of a folder, which may not exist yet, ignores case."""
+    while folder and not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    try:
+        with tempfile.NamedTemporaryFile(prefix=".neve-Case-", suffix=SUFFIX, dir=folder) as file:
+            return os.path.exists(os.path.join(folder, os.path.basename(file.name).swapcase()))
+    except OSError:
+        return False  # What follows will say why nothing can be written there.
 
 
 class Landing:

@@ -114,7 +114,9 @@ class Expected(NamedTuple):
 
 def expected_of(headers: Mapping[str, str]) -> Expected:
     """Return what the headers of an answer say of the whole object."""
-    whole = headers.get("x-amz-checksum-type", "FULL_OBJECT").upper() == "FULL_OBJECT"
+    # Of an object in parts, one that does not say so may be a checksum of checksums.
+    usual = "" if "-" in headers.get("etag", "") else "FULL_OBJECT"
+    whole = headers.get("x-amz-checksum-type", usual).upper() == "FULL_OBJECT"
     for algorithm in _ORDER:
         text = headers.get(_PREFIX + algorithm)
         # A checksum of checksums has the number of parts behind a dash.

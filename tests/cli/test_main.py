@@ -102,9 +102,9 @@ def test_help_of_a_group_lists_its_verbs(
 
 def test_unknown_verb_of_a_group_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["alias", "sett"]) == 2
-    assert capsys.readouterr().err == (
-        "neve: 'sett' is no verb of neve alias: choose one of set, ls, rm, import, export.\n"
-    )
+    assert capsys.readouterr().err == ("neve: 'sett' is no verb of neve alias; did you mean set?\n")
+    assert main(["alias", "xyz"]) == 2
+    assert "choose one of set, ls, rm, import, export." in capsys.readouterr().err
 
 
 def test_help_lists_every_verb(capsys: pytest.CaptureFixture[str]) -> None:

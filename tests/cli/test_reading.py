@@ -198,7 +198,7 @@ def test_stat_of_a_bucket_and_of_files(neve: CommandLine, bucket: str, client: A
     done = neve.run("stat", f"live/{bucket}/none", "f", "./none", status=1)
     assert "there is no object" in done.stderr
     assert "no file or folder ./none" in done.stderr
-    assert "12 bytes" in done.stdout
+    assert "12 B" in done.stdout
 
 
 def test_diff_both_ways(neve: CommandLine, filled: str) -> None:

@@ -49,6 +49,8 @@ def test_remote_targets_that_lack_something() -> None:
         parse_remote("other/b", NAMES)
     with pytest.raises(UsageError, match="local"):
         parse_remote("./a/b", NAMES)
+    with pytest.raises(UsageError, match="is a URL"):
+        parse_remote("https://h/b", NAMES)
     with pytest.raises(UsageError, match="empty"):
         parse("", NAMES)
 

@@ -242,6 +242,25 @@ def test_debug_shows_requests_and_no_secret(neve: CommandLine, bucket: str) -> N
 
 
 def test_keys_cannot_command_the_terminal(neve: CommandLine, bucket: str, client: Any) -> None:
-    client.put_object(Bucket=bucket, Key="a\x1b[31mred", Body=b"")
-    assert "a\\x1b[31mred" in neve.run("ls", f"live/{bucket}").stdout
-    assert neve.json("ls", f"live/{bucket}")[0]["key"] == "a\x1b[31mred"
+    client.put_object(Bucket=bucket, Key="a\x1b[31mred\nline", Body=b"")
+    (line,) = neve.run("ls", f"live/{bucket}").stdout.splitlines()
+    assert line.endswith("a\\x1b[31mred\\nline")
+    assert neve.json("ls", f"live/{bucket}")[0]["key"] == "a\x1b[31mred\nline"
+    done = neve.run("cat", f"live/{bucket}/no\nsuch\x1b[31m", status=1)
+    assert done.stderr.count("\n") == 1
+    assert "\x1b" not in done.stderr
+
+
+def test_keys_that_look_like_paths_stay_keys(neve: CommandLine, bucket: str, client: Any) -> None:
+    keys = ["/lead", "a/", "a//b", "..", "./x", "x/../y", "d", "d/e", "a*b", "-dash"]
+    for key in keys:
+        client.put_object(Bucket=bucket, Key=key, Body=key.encode())
+    rows = neve.json("ls", "-r", f"live/{bucket}")
+    assert [row["key"] for row in rows] == sorted(keys)
+    level = [row["key"] for row in neve.json("ls", f"live/{bucket}")]
+    assert level == ["-dash", "..", "./", "/", "a*b", "a/", "d", "d/", "x/"]
+    assert [row["key"] for row in neve.json("ls", f"live/{bucket}/a/")] == ["./", "/"]
+    assert [row["key"] for row in neve.json("ls", f"live/{bucket}/d")] == ["d", "e"]
+    for key in keys:
+        if not key.endswith("/"):
+            assert neve.run("cat", f"live/{bucket}/{key}").stdout == key

@@ -142,13 +142,22 @@ def find_verb(words: list[str]) -> tuple[str, Any, list[str]]:
         if word not in verbs and hasattr(module, "run"):
             break
         if word not in verbs:
-            raise LookupError(f"{word!r} is no verb of {name}: choose one of {', '.join(verbs)}.")
+            raise LookupError(_unknown(word, name, verbs))
         name = f"{name} {word}"
         path = f"{path}.{module_name(word)}"
         module = import_module(path)
         verbs = getattr(module, "VERBS", {})
         words = words[1:]
     return name, module, words
+
+
+def _unknown(word: str, name: str, verbs: dict[str, str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, verbs, 3)
+    if not near:
+        return f"{word!r} is no verb of {name}: choose one of {', '.join(verbs)}."
+    return f"{word!r} is no verb of {name}; did you mean {' or '.join(near)}?"
 
 
 def module_name(verb: str) -> str:

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import IO, Annotated, Any, ClassVar, Protocol
 
@@ -21,12 +21,6 @@ from neve.errors import NeveError
 _COLOURS = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36}
 
 
-# Colours stand in a text as signs of a private range until it is printed, so that an escape
-# sequence in the name of an object is never taken for one of ours.
-_MARK = 0xF0000
-_RESET = chr(_MARK)
-
-
 class Style:
     """Colours, or none: each method returns the text marked or as it is."""
 
@@ -34,7 +28,7 @@ class Style:
         self.coloured = coloured
 
     def _paint(self, text: str, colour: str) -> str:
-        return f"{chr(_MARK + _COLOURS[colour])}{text}{_RESET}" if self.coloured else text
+        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self.coloured else text
 
     def bold(self, text: str) -> str:
         """Names that matter."""
@@ -74,6 +68,10 @@ class Result:
     """Whether the verb ends with status 1 because of it."""
     quiet: ClassVar[bool] = False
     """Whether `--quiet` leaves the line out: for what only confirms that the verb did its work."""
+    verbatim: ClassVar[bool] = False
+    """Whether control characters of its fields are printed as they are: for documents of ours.
+    Else they are escaped before `text` sees them: a key may hold lines, or commands to terminals.
+    """
 
     def text(self, style: Style) -> str:
         """The line, or lines, for a reader; '' prints nothing."""
@@ -152,11 +150,11 @@ class Output:
             stream.write(text.encode("utf-8", "replace").decode() + "\n")
         elif isinstance(result, Failure):
             sys.stdout.flush()
-            print(result.text(Style(False)), file=sys.stderr)
+            print(clean(result).text(Style(False)), file=sys.stderr)
         elif not (self.quiet and result.quiet):
-            text = result.text(self.style)
+            text = (result if result.verbatim else clean(result)).text(self.style)
             if text:
-                stream.write(printable(text, self.style.coloured) + "\n")
+                stream.write(text + "\n")
         if self.screen or self.live:
             stream.flush()
 
@@ -192,21 +190,35 @@ def to_json(value: Any) -> Any:
     return value
 
 
-def printable(text: str, coloured: bool) -> str:
-    """Return text whose control characters cannot command a terminal: keys may hold any."""
+def clean(result: Result) -> Result:
+    """Return the result with the control characters of its fields escaped."""
+    values = {item.name: getattr(result, item.name) for item in fields(result)}
+    cleaned = {name: _clean(value) for name, value in values.items()}
+    if cleaned == values:
+        return result
+    return replace(result, **cleaned)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, list):
+        return [_clean(each) for each in value]
+    if isinstance(value, tuple):
+        return tuple(_clean(each) for each in value)
+    if isinstance(value, dict):
+        return {_clean(name): _clean(each) for name, each in value.items()}
+    return clean(value) if isinstance(value, Result) else value
+
+
+def printable(text: str) -> str:
+    """Return text whose control characters are escaped: it is one line and commands no terminal."""
     if text.isprintable():
         return text
     return "".join(
-        sign if sign.isprintable() or sign in "\n\t" else _escape(sign, coloured)
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode()
         for sign in text.encode("utf-8", "replace").decode()
     )
-
-
-def _escape(sign: str, coloured: bool) -> str:
-    colour = ord(sign) - _MARK
-    if coloured and 0 <= colour < 100:
-        return f"\x1b[{colour}m"
-    return sign.encode("unicode_escape").decode()
 
 
 def table(rows: Iterable[tuple[str, ...]], right: tuple[int, ...] = ()) -> str:

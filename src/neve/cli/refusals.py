@@ -61,7 +61,8 @@ def refusal_of(
 ) -> ServerError:
     """Return the error that an answer other than 2xx means."""
     code, said = code_of(answer, key, bucket)
-    place = "/".join(part for part in (alias.name, bucket, key) if part)
+    # Without a bucket the key is a path of the server's own, which says nothing to a user.
+    place = "/".join(part for part in (alias.name, bucket, key if bucket else "") if part)
     values = {
         "alias": alias.name,
         "url": alias.url,

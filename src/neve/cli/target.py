@@ -86,6 +86,8 @@ def parse_remote(text: str, aliases: Names, needs: str = "") -> Remote:
     Raises: CliError (no such alias), UsageError (no bucket or key).
     """
     target = parse(text, aliases)
+    if text.startswith(("http://", "https://", "s3://")):
+        raise UsageError(f"{text} is a URL; name its server first: neve alias set NAME https://…")
     if not isinstance(target, Remote):
         first = text.partition("/")[0]
         if text.startswith(("/", "./", "../", "~")) or text == "-":

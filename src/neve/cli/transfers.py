@@ -63,7 +63,7 @@ class Transfers:
 
     def begin(self, name: str, size: int) -> File:
         """A file is being transferred."""
-        file = File(printable(name, False).replace("\n", "\\n"), size)
+        file = File(printable(name), size)
         with self._lock:
             self._files[id(file)] = file
         return file

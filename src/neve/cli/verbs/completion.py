@@ -55,6 +55,7 @@ class Script(Result):
     """The completion for a shell."""
 
     kind: ClassVar[str] = "completionScript"
+    verbatim: ClassVar[bool] = True
 
     shell: Annotated[str, "bash, zsh or fish"]
     script: Annotated[str, "what the shell is to read"]

@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     """Compare."""
-    sides = [walk(session, resolve(session, text)) for text in (options.first, options.second)]
+    sides = [_side(session, text) for text in (options.first, options.second)]
     for first, second in pairs(*sides):
         try:
             reason = _reason(first, second, options, session)
@@ -88,6 +88,12 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
                 entry.name, reason, first and first.url, second and second.url,
                 first and first.size, second and second.size,
             )  # fmt: skip
+
+
+def _side(session: Session, text: str) -> Iterator[Entry]:
+    """All of one side but objects that only keep a folder: folders are not compared."""
+    rows = walk(session, resolve(session, text))
+    return (row for row in rows if row.size or not (row.name == "" or row.name.endswith("/")))
 
 
 def pairs(

@@ -228,7 +228,7 @@ def _rows(target: Remote, options: argparse.Namespace, server: s3.S3) -> Iterato
             continue
         if isinstance(row, s3.Object):
             yield _object(row, target, start, options.versions)
-        elif row.key == target.key + "/":
+        elif target.key and not target.key.endswith("/") and row.key == target.key + "/":
             # A name without its slash: what lies below it is meant.
             yield from _rows(target.at(row.key), options, server)
         else:
@@ -253,7 +253,8 @@ def _start(wanted: str) -> str:
 
 def _object(row: s3.Object, target: Remote, start: str, versions: bool) -> Object:
     return Object(
-        row.key.removeprefix(start),
+        # An object with the name of the folder itself, which some programs make to keep it.
+        row.key.removeprefix(start) or "./",
         row.size,
         row.modified,
         row.etag,

@@ -57,7 +57,7 @@ class ObjectStat(Result):
     def text(self, style: Style) -> str:
         """A block of names and values."""
         rows = [
-            ("size", f"{format_size(self.size)} ({self.size:,} bytes)"),
+            ("size", _size(self.size)),
             ("modified", format_time(self.last_modified)),
             ("etag", self.etag),
             ("type", self.content_type),
@@ -120,7 +120,7 @@ class FileStat(Result):
     def text(self, style: Style) -> str:
         """A block of names and values."""
         rows = [
-            ("size", f"{format_size(self.size)} ({self.size:,} bytes)"),
+            ("size", _size(self.size)),
             ("modified", format_time(self.last_modified)),
             ("mode", self.mode),
             ("type", "folder" if self.folder else "file"),
@@ -271,6 +271,11 @@ def _files(path: str, recursive: bool, session: Session) -> Iterator[Result]:
 def _block(title: str, rows: list[tuple[str, str]]) -> str:
     shown = [(f"  {name}", value) for name, value in rows if value]
     return f"{title}\n{table(shown)}"
+
+
+def _size(size: int) -> str:
+    exact = f" ({size:,} bytes)" if size >= 1024 else ""
+    return format_size(size) + exact
 
 
 def _yes(answer: bool | None) -> str:

@@ -43,6 +43,10 @@ class VersioningChanged(DomainError):
     """The bucket's versioning was changed while the write was under way."""
 
 
+class VersionConflict(DomainError):
+    """The key has that version already, or a newer one, and keeps it."""
+
+
 class NoSuchUpload(DomainError):
     """The multipart upload does not exist: never created, completed or aborted."""
 

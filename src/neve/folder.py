@@ -28,9 +28,9 @@ FORMAT = 1
 LOCK_WAIT_S = 3.0
 
 _MARK = "neve.json"
-_CREDENTIALS = "root-credentials.json"
+CREDENTIALS = "root-credentials.json"
 _DIRECTORIES = ("segments", "files")
-_IGNORED = frozenset({"lock", _MARK + ".tmp", _CREDENTIALS, "lost+found", *_DIRECTORIES})
+_IGNORED = frozenset({"lock", _MARK + ".tmp", CREDENTIALS, "lost+found", *_DIRECTORIES})
 """Names that do not make a folder somebody else's: ours before the mark, and ext4's own."""
 
 # SQLite's WAL needs memory shared between processes and locks that hold: not over a network.
@@ -107,7 +107,7 @@ def root_keys(path: str) -> RootKeys:
 
     Raises: StoreRefused.
     """
-    file = os.path.join(path, _CREDENTIALS)
+    file = os.path.join(path, CREDENTIALS)
     try:
         with open(file, "rb") as stream:
             stored = json.load(stream)
@@ -198,7 +198,7 @@ def _check_contents(path: str, create: bool) -> None:
     if ".minio.sys" in names:
         raise StoreRefused(
             f"{path} is a drive of a MinIO server: give Neve a folder of its own,"
-            " then copy the buckets over S3."
+            f" then move in with `neve import minio-drive {path} FOLDER`."
         )
     if names - _IGNORED:
         raise StoreRefused(

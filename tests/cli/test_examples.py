@@ -17,6 +17,7 @@ import pytest
 
 from neve.cli.main import VERBS, find_verb
 from neve.testing.cli import CommandLine
+from neve.testing.drives import unpack_drive
 from neve.testing.server import LiveServer
 
 BUCKETS: dict[str, dict[str, bytes]] = {
@@ -166,6 +167,7 @@ def settings(folder: Path, server: LiveServer) -> None:
     for path, body in FILES.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(body)
+    unpack_drive(folder)
     program = folder / "bin" / "neve"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m neve "$@"\n')

@@ -107,7 +107,7 @@ async def import_bucket_metadata(call: AdminCall) -> Response:
     report = {}
     for bucket, files in names.items():
         found = {name: archive.read(f"{bucket}/{name}") for name in files if name in _BY_NAME}
-        report[bucket] = await _import(call, bucket, found)
+        report[bucket] = await take_settings(call, bucket, found)
     return json_response({"buckets": report})
 
 
@@ -134,7 +134,11 @@ async def _exported(call: AdminCall, bucket: "Bucket", file: _File) -> bytes:
     return body
 
 
-async def _import(call: AdminCall, bucket: str, files: dict[str, bytes]) -> dict[str, Any]:
+async def take_settings(call: AdminCall, bucket: str, files: dict[str, bytes]) -> dict[str, Any]:
+    """Give a bucket, made if it is not there, the settings in files named as in an archive.
+
+    Returns its part of the answer of an import.
+    """
     report: dict[str, Any] = {name: {"isSet": False} for name in _REPORTED}
     try:
         await _make(call, bucket, locked=_LOCK.name in files)

@@ -112,7 +112,7 @@ def _mapping(holder: User | Group) -> dict[str, Any]:
     return {"version": 0, "policy": policies, "updatedAt": time_text(holder.changed_us)}
 
 
-class _Report:
+class Report:
     """What became of the items of an archive."""
 
     def __init__(self) -> None:
@@ -121,18 +121,22 @@ class _Report:
         self.failed: dict[str, list[dict[str, Any]]] = {}
 
 
-async def _import(call: AdminCall) -> _Report:
+async def _import(call: AdminCall) -> Report:
     archive = Archive(await call.body(ARCHIVE_BYTES_MAX))
-    documents = {name: _document(archive, name) for name, *_ in _STEPS}
-    report = _Report()
+    return await take_identities(call, {name: _document(archive, name) for name, *_ in _STEPS})
+
+
+async def take_identities(call: AdminCall, documents: dict[str, dict[str, Any]]) -> Report:
+    """Take what the documents of an archive, by the names of their files, hold."""
+    report = Report()
     for file, kind, take in _STEPS:
-        for name, item in documents[file].items():
+        for name, item in documents.get(file, {}).items():
             await _take(call, report, kind, name, item, take)
     return report
 
 
 async def _take(
-    call: AdminCall, report: _Report, kind: str, name: str, item: Any, take: "_Take"
+    call: AdminCall, report: Report, kind: str, name: str, item: Any, take: "_Take"
 ) -> None:
     try:
         if not isinstance(item, dict):

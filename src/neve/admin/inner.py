@@ -20,9 +20,22 @@ from neve.s3.routes import ROUTES, Route
 from neve.s3.sigv4 import HEADER, UNSIGNED, Authenticated, PayloadSpec
 
 if TYPE_CHECKING:
+    from neve.admin.admin import Admin
     from neve.admin.call import AdminCall
 
 _ROUTES = {route.operation: route for route in ROUTES}
+
+
+def root_call(admin: "Admin") -> "AdminCall":
+    """Return a call of root's that no client has sent: for work on a store that nobody serves."""
+    from neve.admin.call import AdminCall
+    from neve.admin.routes import ROUTES as CALLS
+
+    access_key = admin.node.config.root_access_key
+    call = AdminCall(admin, _OwnRequest(), CALLS[0], "", {})
+    call.auth = Authenticated(access_key, PayloadSpec(UNSIGNED), HEADER, 0.0, 0)
+    call.caller = root_principal(access_key)
+    return call
 
 
 async def perform(
@@ -73,8 +86,31 @@ class _Body:
         return self._data
 
 
-class _Request:
-    """A request that no client has sent."""
+class _OwnRequest:
+    """A request that no client has sent and that asks for nothing yet."""
+
+    def __init__(self) -> None:
+        self.method = "GET"
+        self.raw_path = b"/"
+        self.raw_query = b""
+        self.headers: dict[bytes, bytes] = {}
+        self.body: Body = _Body(b"")
+        self.client = ""
+        self.secure = True
+        self.id = ""
+        self.operation = ""
+        self.caller: Any = None
+        self.auth: Any = None
+        self.decision: Any = None
+        self.details: Callable[[], dict[str, Any]] | None = None
+        self.principal = ""
+        self.bucket = ""
+        self.key = ""
+        self.error_code = ""
+
+
+class _Request(_OwnRequest):
+    """The request of an operation on behalf of an admin call."""
 
     def __init__(
         self,
@@ -84,20 +120,15 @@ class _Request:
         body: bytes,
         headers: dict[bytes, bytes],
     ) -> None:
+        super().__init__()
         self.method = route.method
         self.raw_path = b"/" + bucket.encode()
         self.raw_query = route.resource.encode()
         self.headers = headers
-        self.body: Body = _Body(body)
+        self.body = _Body(body)
         self.client = outer.request.client
         self.secure = outer.request.secure
         self.id = outer.request.id
         self.operation = route.operation
-        self.caller: Any = None
-        self.auth: Any = None
-        self.decision: Any = None
-        self.details: Callable[[], dict[str, Any]] | None = None
         self.principal = outer.request.principal
         self.bucket = bucket
-        self.key = ""
-        self.error_code = ""

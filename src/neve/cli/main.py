@@ -5,9 +5,10 @@ Imports next to nothing: a verb's module is imported when the verb is used.
 A verb is a module `neve.cli.verbs.<verb>` with a docstring, `EXAMPLES`, `add_arguments(parser)` and
 `run`. An operator's verb works on a folder of this machine: `run(options)` returns the exit status.
 A client's verb speaks HTTP to a server; it has `RESULTS`, the classes of what it may answer, and
-`run(options, session)` yields them; it also gets the flags of `neve.cli.session`. A package with
-`VERBS` holds verbs of its own (`neve alias set`); when it has `run`, too, it is a verb itself with
-any other word (`neve version`).
+`run(options, session)` yields them; it also gets the flags of `neve.cli.session`. An operator's
+verb whose answers are worth it may be made so, too (`import minio-drive`). A package with `VERBS`
+holds verbs of its own (`neve alias set`); when it has `run`, too, it is a verb itself with any
+other word (`neve version`).
 
 Exit status: 0 done, 1 refused or failed, also when only a part did, 2 wrong usage, 130 interrupted.
 """
@@ -66,6 +67,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "restore": "make a store out of a backup",
         "rebuild": "make a lost or damaged catalog anew from the stored bytes",
         "key": "change the key that seals the secrets of users",
+        "import": "move in from MinIO",
     },
     "about": {
         "completion": "completion of this command for bash, zsh and fish",

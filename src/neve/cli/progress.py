@@ -35,6 +35,10 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Take the line off the terminal; the next state shows it again."""
         if self._shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()

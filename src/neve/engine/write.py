@@ -275,6 +275,7 @@ class PutObject(Publication):
         conditions: Conditions,
         version: str = "",
         owner: str = "",
+        mtime_us: int | None = None,
     ) -> None:
         self.bucket = bucket
         self.tree = tree
@@ -286,6 +287,8 @@ class PutObject(Publication):
         self.version = version
         self.owner = owner
         self.seq = self.mtime_us = now_us()
+        if mtime_us is not None:
+            self.mtime_us = mtime_us
         self.size = writer.size
         about = (tree, key, etag, self.mtime_us, meta, checksum)
         if isinstance(writer, SmallWriter):

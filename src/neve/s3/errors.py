@@ -120,6 +120,7 @@ DOMAIN: dict[type[errors.NeveError], str] = {
     errors.NoSuchVersion: "NoSuchVersion",
     errors.ObjectLocked: "AccessDenied",
     errors.VersioningChanged: "ConditionalRequestConflict",
+    errors.VersionConflict: "ConditionalRequestConflict",
     errors.NoSuchBucketPolicy: "NoSuchBucketPolicy",
     errors.BucketAlreadyExists: "BucketAlreadyExists",
     errors.BucketAlreadyOwnedByYou: "BucketAlreadyOwnedByYou",

@@ -1,0 +1,102 @@
+"""Adopting versions of another store: their places, and what is refused."""
+
+import pytest
+
+from neve.catalog.catalog import ObjectRow
+from neve.engine.adopt import Adopter
+from neve.engine.bucket import Bucket
+from neve.engine.versions import ENABLED, Versioning
+from neve.errors import InvalidBucketState, VersionConflict
+from neve.testing.engine import Store, feed, md5, memory_store, run
+
+
+async def bucket_of(store: Store, *, versioned: bool) -> Bucket:
+    await store.engine.create_bucket("science", "me", "us-east-1")
+    if versioned:
+        await store.engine.set_versioning("science", Versioning(ENABLED))
+    return store.engine.bucket("science")
+
+
+async def adopt(store: Store, bucket: Bucket, at: int, version: str, data: bytes | None) -> None:
+    """Adopt an object at `k` of time `at`; a delete marker when there are no bytes."""
+    adopter = Adopter(store.engine)
+    size, etag = (0, "") if data is None else (len(data), md5(data))
+    row = ObjectRow(bucket.tree, "k", 0, size, etag, at, b"", None, b"", version)
+    if data is None:
+        await adopter.adopt_marker("science", row)
+        return
+    writer = store.engine.writer(len(data))
+    await feed(writer, data)
+    await adopter.adopt_object("science", row, writer)
+
+
+def versions(store: Store, bucket: Bucket) -> list[tuple[str, int]]:
+    page = store.engine.list_versions(bucket, "", "", "", None, 100)
+    return [(row[0].version, row[0].mtime_us) for row in page.entries if not isinstance(row, str)]
+
+
+def test_versions_keep_ids_times_and_order() -> None:
+    async def scenario(store: Store) -> None:
+        bucket = await bucket_of(store, versioned=True)
+        await adopt(store, bucket, 10, "", b"null")
+        await adopt(store, bucket, 20, "v1", b"one")
+        await adopt(store, bucket, 30, "m1", None)
+        assert versions(store, bucket) == [("m1", 30), ("v1", 20), ("", 10)]
+        await adopt(store, bucket, 40, "v2", b"two")
+        assert store.get(bucket, "k") == b"two"
+        assert store.engine.head(bucket, "k").mtime_us == 40
+        assert store.engine.usage(bucket) == (1, 10)
+        assert store.engine.version_usage(bucket) == (2, 1)
+        # Versions written now come on top.
+        await store.put(bucket, "k", b"now")
+        assert versions(store, bucket)[1:] == [("v2", 40), ("m1", 30), ("v1", 20), ("", 10)]
+
+    run(memory_store(), scenario)
+
+
+def test_a_null_version_gives_way_to_a_newer_one_only() -> None:
+    async def scenario(store: Store) -> None:
+        bucket = await bucket_of(store, versioned=True)
+        await adopt(store, bucket, 10, "", b"first")
+        with pytest.raises(VersionConflict):
+            await adopt(store, bucket, 10, "", b"other")
+        await adopt(store, bucket, 20, "v", b"v")
+        with pytest.raises(VersionConflict):
+            await adopt(store, bucket, 15, "", b"between")
+        await adopt(store, bucket, 30, "", b"second")
+        assert versions(store, bucket) == [("", 30), ("v", 20)]
+        assert store.engine.usage(bucket)[1] == 7
+
+    run(memory_store(), scenario)
+
+
+def test_nothing_comes_twice_or_before_what_is_newer() -> None:
+    async def scenario(store: Store) -> None:
+        bucket = await bucket_of(store, versioned=True)
+        await adopt(store, bucket, 20, "v2", b"two")
+        for at, version in ((20, "v2"), (30, "v2"), (10, "v1")):
+            with pytest.raises(VersionConflict):
+                await adopt(store, bucket, at, version, b"again")
+            with pytest.raises(VersionConflict):
+                await adopt(store, bucket, at, version, None)
+        assert versions(store, bucket) == [("v2", 20)]
+        assert store.get(bucket, "k") == b"two"
+
+    run(memory_store(), scenario)
+
+
+def test_a_bucket_without_versions_takes_objects_alone() -> None:
+    async def scenario(store: Store) -> None:
+        bucket = await bucket_of(store, versioned=False)
+        with pytest.raises(InvalidBucketState):
+            await adopt(store, bucket, 10, "v1", b"one")
+        with pytest.raises(InvalidBucketState):
+            await adopt(store, bucket, 10, "", None)
+        await adopt(store, bucket, 10, "", b"old")
+        await adopt(store, bucket, 20, "", b"newer")
+        with pytest.raises(VersionConflict):
+            await adopt(store, bucket, 15, "", b"older")
+        assert store.get(bucket, "k") == b"newer"
+        assert store.engine.usage(bucket) == (1, 5)
+
+    run(memory_store(), scenario)

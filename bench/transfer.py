@@ -91,17 +91,32 @@ def _replaced(place: str, remote: str) -> str:
 
 def measured(command: list[str], environment: dict[str, str]) -> Cost:
     start = time.monotonic()
-    process = subprocess.Popen(
-        command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    assert process.stderr is not None
-    errors = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = time.monotonic() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise SystemExit(f"{' '.join(command)}: {process.returncode}\n{errors.decode()}")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=errors
+        )
+        memory = 0.0
+        while True:
+            memory = max(memory, peak_mb(process.pid))
+            pid, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                break
+            time.sleep(0.02)
+        wall = time.monotonic() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            errors.seek(0)
+            raise SystemExit(f"{command}: {process.returncode}\n{errors.read().decode()}")
+    return Cost(wall, usage.ru_utime + usage.ru_stime, memory)
+
+
+def peak_mb(pid: int) -> float:
+    """The most memory that a process has had since it became its program."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(row.split()[1]) / 1024 for row in lines if row.startswith("VmHWM")), 0.0)
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from neve.testing.cli import CommandLine
-from neve.testing.server import wait_until
+from neve.testing.server import LiveServer, wait_until
 
 BIG = 40 << 20
 
@@ -370,7 +370,8 @@ def test_interrupted_uploads_go_on_where_they_stopped(
     there = parts()
     done = neve.run(*command, "--debug")
     sent = [line for line in done.stderr.splitlines() if line.startswith("> PUT")]
-    assert len(sent) == 8 - there
+    # A part that was under way may have arrived after all.
+    assert 0 < len(sent) <= 8 - there
     assert body(client, bucket, "big") == data
     assert parts() == 0
 
@@ -462,3 +463,42 @@ def test_names_that_differ_in_case_only(neve: CommandLine, bucket: str, client: 
     assert tree(neve.folder / "out") == {"README": b"README", "other": b"other"}
     neve.run("cp", "-r", f"live/{bucket}/", "both")
     assert len(tree(neve.folder / "both")) == 3
+
+
+def test_a_copy_into_its_own_source_ends(neve: CommandLine, bucket: str, client: Any) -> None:
+    for key in ("x/a", "x/b"):
+        client.put_object(Bucket=bucket, Key=key, Body=b"1")
+    for _ in range(2):
+        neve.run("cp", "-r", f"live/{bucket}/x/", f"live/{bucket}/x/copy/")
+        assert keys(client, bucket) == ["x/a", "x/b", "x/copy/a", "x/copy/b"]
+    (neve.folder / "d").mkdir()
+    done = neve.run("cp", "-r", "d", "d/sub", status=2)
+    assert done.stderr == "neve: d/sub is in d.\n"
+
+
+def test_objects_that_stand_for_folders(neve: CommandLine, bucket: str, client: Any) -> None:
+    for key in ("p/", "p/empty/", "p/f"):
+        client.put_object(Bucket=bucket, Key=key)
+    neve.run("cp", "-r", f"live/{bucket}/p/", "out")
+    assert sorted(path.name for path in (neve.folder / "out").iterdir()) == ["empty", "f"]
+    neve.run("cp", "-r", f"live/{bucket}/p/", f"live/{bucket}/q/")
+    assert [key for key in keys(client, bucket) if key.startswith("q")] == ["q/", "q/empty/", "q/f"]
+    assert neve.json("mirror", f"live/{bucket}/p", "out")[-1]["same"] == 3
+
+
+def test_metadata_beyond_ascii_and_a_home_that_cannot_be_written(
+    neve: CommandLine, bucket: str, client: Any, tmp_path: Path
+) -> None:
+    (neve.folder / "big").write_bytes(bytes(20 << 20))
+    (neve.folder / "config").mkdir()
+    (neve.folder / "config" / "transfers").write_bytes(b"no folder")
+    nowhere = {"NEVE_CONFIG_DIR": str(neve.folder / "config")}
+    neve.run("cp", "--attr", "title=été", "big", f"live/{bucket}/big", environment=nowhere)
+    with LiveServer(tmp_path / "other") as other:
+        neve.alias("other", other.endpoint, other.access_key, other.secret_key)
+        neve.run("mb", "other/b-copy", environment=nowhere)
+        neve.run("cp", f"live/{bucket}/big", "other/b-copy/big", environment=nowhere)
+        (row,) = neve.json("stat", "other/b-copy/big")
+        (first,) = neve.json("stat", f"live/{bucket}/big")
+    assert row["metadata"] == first["metadata"]
+    neve.run("mirror", ".", f"live/{bucket}/m", environment=nowhere)

@@ -122,7 +122,7 @@ class _Parts:
             partial(self._copy, number, start, min(start + COPY_PART_BYTES, size))
             for number, start in enumerate(starts, 1)
         ]
-        Pieces(engine.pool, self._finish).spread(pieces)
+        Pieces(engine.pool, self._finish, self._done, pair.entry.label).spread(pieces)
 
     def _copy(self, number: int, start: int, stop: int) -> None:
         _, target = _ends(self._pair)

@@ -13,6 +13,7 @@ from neve.cli.target import Local, Remote
 from neve.cli.transfer.attributes import MC_ATTRS, apply_attributes
 from neve.cli.transfer.body import PIECE, Changed
 from neve.cli.transfer.engine import Engine, FileMeter, Pair, open_source
+from neve.cli.transfer.entries import Entry
 from neve.cli.transfer.landing import Landing, make_folder
 from neve.cli.transfer.pool import Done, Pieces, failed
 from neve.cli.transfer.results import Copied
@@ -28,9 +29,9 @@ def down(engine: Engine, pair: Pair, done: Done) -> None:
     """Fetch the object of the pair."""
     entry, target = pair
     assert isinstance(target, Local)
-    if entry.name.endswith("/") and not entry.size:
+    if is_folder(entry):
         make_folder(target.path)
-        done([Copied(entry.label, target.path + "/", 0, verified="size")])
+        done([Copied(entry.label, target.path.rstrip("/") + "/", 0, verified="size")])
         return
     if entry.size > RANGE_BYTES:
         _Ranges(engine, pair, done).begin()
@@ -45,6 +46,11 @@ def down(engine: Engine, pair: Pair, done: Done) -> None:
     finally:
         meter.end(done=whole)
     done([result])
+
+
+def is_folder(entry: Entry) -> bool:
+    """Whether an object only says that there is a folder."""
+    return isinstance(entry.place, Remote) and entry.place.key.endswith("/") and not entry.size
 
 
 _ASK = {"x-amz-checksum-mode": "ENABLED"}
@@ -123,7 +129,8 @@ class _Ranges:
             raise
         starts = range(0, self._size, RANGE_BYTES)
         pieces = [partial(self._fetch, start) for start in starts]
-        Pieces(self._engine.pool, self._finish).spread(pieces)
+        label = self._pair.entry.label
+        Pieces(self._engine.pool, self._finish, self._done, label).spread(pieces)
 
     def _fetch(self, start: int) -> None:
         stop = min(start + RANGE_BYTES, self._size)

@@ -123,6 +123,7 @@ class Engine:
         self.settings = Settings.of(options)
         self.progress = progress
         self.pool = Pool(max(0, options.max_workers))
+        self.pool.wake = self._close
         self.uploads = Uploads(session.aliases.folder)
         self.memory = Memory(MEMORY_BYTES)
         self._up = Limit(_rate(options.limit_upload))
@@ -175,11 +176,7 @@ class Engine:
             self.session.output.note(self._how_to_go_on())
             raise
         finally:
-            # Whoever waits for a server is woken first, so that the pool can end.
-            self.pool.stop(wait=False)
-            for wire in self._wires.values():
-                wire.close()
-            results.close()  # type: ignore[attr-defined]
+            self.pool.stop()
 
     def summary(self) -> TransferSummary:
         """All that was done."""
@@ -245,6 +242,10 @@ class Engine:
             self.progress.expect(1, pair.entry.size)
             yield self.job(pair, arrived)
         self.progress.expect(0, 0, counted=True)
+
+    def _close(self) -> None:
+        for wire in list(self._wires.values()):
+            wire.close()
 
     def _told(self) -> Iterator[Result]:
         while self._warnings:

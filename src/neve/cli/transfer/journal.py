@@ -31,18 +31,21 @@ class Uploads:
 
     def save(self, name: str, state: UploadState) -> None:
         """Keep the state, whole or not at all."""
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
         path = self._path(name)
-        with open(f"{path}.new", "w") as stream:
-            json.dump(state | {"name": name}, stream)
-        os.replace(f"{path}.new", path)
+        try:
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+            with open(f"{path}.new", "w") as stream:
+                json.dump(state | {"name": name}, stream)
+            os.replace(f"{path}.new", path)
+        except OSError:
+            pass  # A home that cannot be written to: then an interruption costs more.
 
     def forget(self, name: str) -> None:
         """The upload has ended."""
         try:
             os.unlink(self._path(name))
-        except FileNotFoundError:
-            pass
+        except OSError:
+            pass  # It was never there, or cannot be removed: what it says is checked before use.
 
     def _path(self, name: str) -> str:
         return os.path.join(self._folder, f"upload-{_short(name)}.json")
@@ -70,14 +73,17 @@ class MirrorJournal:
     def note(self, name: str, fingerprint: str) -> None:
         """It has arrived."""
         with self._lock:
-            if self._stream is None:
-                os.makedirs(self._folder, mode=0o700, exist_ok=True)
-                self._stream = open(self._path, "a")  # noqa: SIM115 - closed by `close`
-                if self._arrived:
-                    self._stream.write("\n")  # Behind what may be half a line.
-            self._stream.write(json.dumps([name, fingerprint]) + "\n")
-            # Into the kernel at once: a killed process loses nothing then.
-            self._stream.flush()
+            try:
+                if self._stream is None:
+                    os.makedirs(self._folder, mode=0o700, exist_ok=True)
+                    self._stream = open(self._path, "a")  # noqa: SIM115 - closed by `close`
+                    if self._arrived:
+                        self._stream.write("\n")  # Behind what may be half a line.
+                self._stream.write(json.dumps([name, fingerprint]) + "\n")
+                # Into the kernel at once: a killed process loses nothing then.
+                self._stream.flush()
+            except OSError:
+                pass  # A home that cannot be written to: both sides are compared all the same.
 
     def close(self, done: bool) -> None:
         """End; `done` says that the journal is not needed any more."""
@@ -87,8 +93,8 @@ class MirrorJournal:
         if done:
             try:
                 os.unlink(self._path)
-            except FileNotFoundError:
-                pass
+            except OSError:
+                pass  # As above.
 
     def _load(self) -> dict[str, str]:
         found: dict[str, str] = {}

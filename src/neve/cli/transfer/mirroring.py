@@ -8,6 +8,7 @@ says. A mirror is therefore resumable by itself; the journal makes it certain.
 Invariant: nothing is removed at the target while a part of the source could not be read.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -17,6 +18,7 @@ from neve.cli.errors import CliError, ServerError
 from neve.cli.output import Failure, Result
 from neve.cli.target import Local, Remote
 from neve.cli.transfer.deleting import Doomed, delete_jobs
+from neve.cli.transfer.download import is_folder
 from neve.cli.transfer.engine import Engine, Pair
 from neve.cli.transfer.entries import Entry, Warn, local_entries, remote_entries
 from neve.cli.transfer.filters import Filter
@@ -72,6 +74,9 @@ class Mirroring:
             pair = Pair(entry, place_of(ends.target, entry.name))
         except CliError as error:
             self._engine.warn(failed(error, entry.label))
+            return
+        if isinstance(pair.target, Local) and is_folder(entry) and os.path.isdir(pair.target.path):
+            self._engine.same()
             return
         if there is None or (not self._same(pair, there) and self._overwrite):
             self._engine.progress.expect(1, entry.size)
@@ -154,8 +159,6 @@ class _Unlink:
         self._entry = entry
 
     def run(self, done: Done) -> None:
-        import os
-
         assert isinstance(self._entry.place, Local)
         os.unlink(self._entry.place.path)
         done([Removed(self._entry.label)])

@@ -112,7 +112,7 @@ class _Piping:
                 pass  # The server is gone: its own rules end the upload.
             self._multipart = None
 
-    def _read(self, size: int) -> bytes:
+    def _read(self, size: int) -> memoryview:
         """The next bytes, held against the memory that all parts share."""
         pool = self._engine.pool
         self._engine.memory.take(size, lambda: pool.stopped or pool.hopeless is not None)
@@ -120,16 +120,16 @@ class _Piping:
         while len(data) < size and (piece := self._stream.read(min(1 << 20, size - len(data)))):
             data += piece
         self._engine.memory.give(size - len(data))
-        return bytes(data)
+        return memoryview(data)
 
-    def _whole(self, data: bytes, done: Done) -> None:
+    def _whole(self, data: memoryview, done: Done) -> None:
         etag, version, verified = put_body(
             self._engine, self._target, Bytes(data), self._headers, {}, self._meter
         )
         self._result = Copied("-", str(self._target), len(data), version, etag, verified)
         done([])
 
-    def _part(self, number: int, data: bytes, done: Done) -> None:
+    def _part(self, number: int, data: memoryview, done: Done) -> None:
         assert self._multipart
         query = {"partNumber": str(number), "uploadId": self._multipart.upload}
         body = Bytes(data)

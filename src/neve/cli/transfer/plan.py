@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from neve.cli.errors import CliError, UsageError
-from neve.cli.globs import has_glob
+from neve.cli.globs import fixed_part, has_glob
 from neve.cli.session import Session
 from neve.cli.target import Local, Remote, Target
 from neve.cli.transfer.engine import Engine, Pair
@@ -68,7 +68,10 @@ def source_target(session: Session, text: str) -> Local | Remote:
 def pairs_of(engine: Engine, plan: Plan, chosen: Filter) -> Iterator[Pair]:
     """What to copy and where to. What cannot have the name it would get is told as a failure."""
     for text, source in plan.sources:
+        inside = _inside(source, plan.target)
         for entry in entries_of(engine, text, source, plan):
+            if inside and isinstance(entry.place, Remote) and entry.place.key.startswith(inside):
+                continue
             if not chosen.takes(_below(entry, text), entry.modified):
                 continue
             try:
@@ -88,7 +91,8 @@ def entries_of(engine: Engine, text: str, source: Local | Remote, plan: Plan) ->
 def place_of(target: Local | Remote, name: str) -> Local | Remote:
     """Return where something of that name goes below a folder. Raises: CliError."""
     if isinstance(target, Local):
-        return Local(path_of(target.path, name))
+        # The prefix itself can be an object: it stands for the folder.
+        return Local(path_of(target.path, name)) if name else target
     slash = "/" if target.key and not target.key.endswith("/") else ""
     return target.at(f"{target.key}{slash}{name}")
 
@@ -98,6 +102,21 @@ def _below(entry: Entry, text: str) -> str:
     base = text.rstrip("/").rpartition("/")[2]
     inside = entry.name.removeprefix(f"{base}/")
     return inside if not text.endswith("/") else entry.name
+
+
+def _inside(source: Local | Remote, target: Local | Remote) -> str:
+    """The prefix of what is left out, since it is a copy already: a target inside its source."""
+    if isinstance(source, Local) and isinstance(target, Local):
+        one, other = os.path.realpath(source.path), os.path.realpath(target.path)
+        if os.path.isdir(one) and os.path.commonpath((one, other)) == one:
+            raise UsageError(f"{target} is in {source}.")
+    if not isinstance(source, Remote) or not isinstance(target, Remote):
+        return ""
+    prefix = fixed_part(source.key)
+    below = target.key.startswith(prefix) and target.key != source.key
+    if (source.alias, source.bucket) != (target.alias, target.bucket) or not below:
+        return ""
+    return target.key.rstrip("/") + "/"
 
 
 def _pattern(place: Target) -> bool:

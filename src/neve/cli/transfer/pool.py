@@ -59,6 +59,8 @@ class Pool:
         self._threads: list[threading.Thread] = []
         self._at_work = self._open = 0
         self._stopped = False
+        self.wake: Callable[[], None] = lambda: None
+        """Called when all is to end: wakes who waits for a server."""
         self.hopeless: Result | None = None
         """The failure for which the rest was not tried."""
         self._moved = 0
@@ -102,15 +104,15 @@ class Pool:
         """Whether what is under way shall be given up."""
         return self._stopped
 
-    def stop(self, wait: bool = True) -> None:
+    def stop(self) -> None:
         """End the threads; what they do is given up."""
         with self._lock:
             self._stopped = True
             self._work.notify_all()
             self._news.notify_all()
-        if wait:
-            for thread in self._threads:
-                thread.join(_JOIN_S)
+        self.wake()
+        for thread in self._threads:
+            thread.join(_JOIN_S)
 
     def _submit(self, job: Job) -> bool:
         """Have a job waiting; return whether there will be more."""
@@ -213,10 +215,16 @@ class Pool:
 class Pieces:
     """A job in pieces: the last one to end has the rest done."""
 
-    def __init__(self, pool: Pool, finish: Callable[[Exception | None], None]) -> None:
-        """`finish` gets the first error; it runs in the thread of the last piece."""
+    def __init__(
+        self, pool: Pool, finish: Callable[[Exception | None], None], done: Done, target: str
+    ) -> None:
+        """`finish` gets the first error; it runs in the thread of the last piece.
+
+        It ends the job; should it raise, the job ends with a failure of the target.
+        """
         self._pool = pool
         self._finish = finish
+        self._done, self._target = done, target
         self._lock = threading.Lock()
         self._left = 0
         self._error: Exception | None = None
@@ -226,8 +234,14 @@ class Pieces:
         tasks = [self._task(piece) for piece in pieces]
         self._left = len(tasks)
         if not tasks:
-            self._finish(None)
+            self._end()
         self._pool.spread(tasks)
+
+    def _end(self) -> None:
+        try:
+            self._finish(self._error)
+        except Exception as error:  # noqa: BLE001 - it is told as the failure of the job
+            self._done([failed(error, self._target)])
 
     def _task(self, piece: Callable[[], None]) -> Callable[[], None]:
         def work() -> None:
@@ -240,7 +254,7 @@ class Pieces:
                 self._left -= 1
                 last = not self._left
             if last:
-                self._finish(self._error)
+                self._end()
 
         return work
 

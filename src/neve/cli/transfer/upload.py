@@ -143,7 +143,8 @@ class _Parts:
             raise
         count = max(1, -(-self._source.size // self._part_bytes))
         pieces = [partial(self._part, number) for number in range(1, count + 1)]
-        Pieces(self._engine.pool, self._finish).spread(pieces)
+        label = self._source.label
+        Pieces(self._engine.pool, self._finish, self._done, label).spread(pieces)
 
     def _state(self, multipart: Multipart) -> dict[str, object]:
         return {

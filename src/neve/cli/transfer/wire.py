@@ -74,7 +74,7 @@ class Reply:
     """The head of an answer, and its body to be read."""
 
     def __init__(self, connection: socket.socket, head: bytes, rest: bytes, method: str) -> None:
-        lines = head.decode("latin-1").split("\r\n")
+        lines = head.decode("utf-8", "surrogateescape").split("\r\n")
         self.status = int(lines[0][9:12])
         self.reason = lines[0][13:]
         self.headers: dict[str, str] = {}
@@ -271,11 +271,12 @@ class Wire:
             fields["content-length"] = str(request.body.size)
         if self.transport.debug:
             show_request(request.method, url, fields)
-        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode()
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         fields |= self._proxied(parts.netloc)[1]
         target = path + (b"?" + query if query else b"")
         target = self._proxied(parts.netloc)[0] + target
-        return b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method.encode(), target, lines)
+        head = lines.encode("utf-8", "surrogateescape")
+        return b"%b %b HTTP/1.1\r\n%b\r\n" % (request.method.encode(), target, head)
 
     def _proxied(self, netloc: str) -> tuple[bytes, dict[str, str]]:
         """What a proxy of plain HTTP wants: something before the path, and headers."""
@@ -297,7 +298,9 @@ class Wire:
             self._keys[date, region] = key
         names = sorted(fields)
         block = b"".join(
-            b"%b:%b\n" % (name.encode(), canonical_value(fields[name].encode())) for name in names
+            b"%b:%b\n"
+            % (name.encode(), canonical_value(fields[name].encode("utf-8", "surrogateescape")))
+            for name in names
         )
         signed = ";".join(names)
         canonical = canonical_request(

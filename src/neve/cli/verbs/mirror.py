@@ -59,12 +59,12 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     source, target = _end(session, options.source), _end(session, options.target)
     _check(options, source, target)
     interval = parse_duration(options.interval)
-    yield from _pass(options, session, source, target)
+    yield from _pass(options, session, source, target, again=False)
     told: set[tuple[str, str]] = set()
     while options.watch:
         time.sleep(interval)
         now: set[tuple[str, str]] = set()
-        for result in _pass(options, session, source, target):
+        for result in _pass(options, session, source, target, again=True):
             if isinstance(result, Failure):
                 now.add((result.target, result.code))
                 if (result.target, result.code) in told:
@@ -76,14 +76,15 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
 
 
 def _pass(
-    options: argparse.Namespace, session: Session, source: Local | Remote, target: Local | Remote
-) -> Iterator[Result]:
+    options: argparse.Namespace, session: Session, source: Local | Remote, target: Local | Remote,
+    *, again: bool,
+) -> Iterator[Result]:  # fmt: skip
     journal = MirrorJournal(session.aliases.folder, _name(source), _name(target))
     whole = False
     try:
         with Transfers(session.output) as progress:
             engine = Engine(session, options, progress)
-            if journal.begun:
+            if journal.begun and not again:
                 session.output.note(f"Going on with a mirror that was interrupted: {target}")
             yield from engine.do(_jobs(options, engine, journal, source, target))
             summary = engine.summary()

@@ -12,6 +12,7 @@ from neve.clock import now_us
 from neve.engine import locks
 from neve.engine.bucket import Bucket
 from neve.engine.buckets import ChangeBucket
+from neve.engine.commit import Batch
 from neve.engine.conditions import NO_CONDITIONS
 from neve.engine.delete import Deletion
 from neve.engine.expire import Expirer
@@ -208,6 +209,43 @@ def test_locks_come_back_with_a_rebuild(tmp_path: Path, lost: str) -> None:
             await store.engine.set_versioning("bucket", Versioning(SUSPENDED))
 
     on_folder(tmp_path, first)
+    for path in tmp_path.glob("catalog.db*"):
+        path.unlink()
+    assert rebuild(str(tmp_path)).damaged == []
+    on_folder(tmp_path, after)
+
+
+@pytest.mark.parametrize("lock", ["retention", "hold", "no more"])
+def test_a_refused_deletion_that_a_crash_left_a_record_of_is_not_done_by_a_rebuild(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: str
+) -> None:
+    """The record is in the segment before the transaction refuses, and voided after that."""
+    told: list[str] = []
+
+    async def first(store: Store) -> None:
+        engine = store.engine
+        bucket = await engine.create_bucket("bucket", "me", "r", LOCKED)
+        bound = meta("COMPLIANCE", now_us() + DAY_US) if lock == "retention" else meta(hold="ON")
+        told.append((await store.put(bucket, "k", b"kept", meta=bound)).version)
+        if lock == "no more":
+            await engine.set_object_meta(bucket, "k", lambda _: meta(hold="OFF"), told[0])
+            await engine.delete_object(bucket, "k", version=told[0])
+            return
+        monkeypatch.setattr(Batch, "amend", lambda *_: None)
+        with pytest.raises(errors.ObjectLocked):
+            await engine.delete_object(bucket, "k", version=told[0], bypass=True)
+
+    async def after(store: Store) -> None:
+        bucket = store.engine.bucket("bucket")
+        if lock == "no more":
+            with pytest.raises(errors.NoSuchVersion):
+                store.engine.head(bucket, "k", told[0])
+            return
+        assert store.engine.head(bucket, "k", told[0]).size == 4
+        assert store.get(bucket, "k") == b"kept"
+
+    on_folder(tmp_path, first)
+    monkeypatch.undo()
     for path in tmp_path.glob("catalog.db*"):
         path.unlink()
     assert rebuild(str(tmp_path)).damaged == []

@@ -6,10 +6,12 @@ Order for a group, each step before the next (crash order, `docs/explanation/dur
      redo row, so that the one sync of step 4 covers them;
   3. one catalog transaction: each command checks its conditions, then writes its rows;
   4. the catalog is synced, and only then is any command answered.
-A refused command leaves no row, and its records are voided.
+A refused command leaves no row, and its records are voided; so are those of a whole group whose
+transaction failed.
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -225,6 +227,15 @@ class Batch:
             txn.seal_segment(segment)
 
 
+def _disown(commands: list[Command], batch: Batch) -> None:
+    """Void what was appended for a transaction that came to nothing: a rebuild must not take it
+    for true. Where that fails too, the disk is in such a state that nothing can be promised."""
+    with contextlib.suppress(StoreFault):
+        for command in commands:
+            for index in range(len(command.records)):
+                batch.amend(command, index, records.VOID, 0)
+
+
 def release_shared(txn: Transaction, tier: int, id: int, now: int) -> None:
     """Take one owner off a file or manifest; without any it becomes garbage."""
     if txn.references(tier, id) > 0:
@@ -369,7 +380,11 @@ class Committer:
         going = [command for command in commands if command not in failed] if failed else commands
         run: list[Callable[[Transaction], Any]] = [command.run for command in going]
         batch.sealing = list(self._store.sealed)
-        results = self._catalog.transact([*run, batch.finish])
+        try:
+            results = self._catalog.transact([*run, batch.finish])
+        except BaseException:
+            _disown(going, batch)
+            raise
         if batch.sealing:
             del self._store.sealed[: len(batch.sealing)]
         if batch.buckets_changed:

@@ -31,7 +31,7 @@ from neve.engine import quota, records
 from neve.engine.backup import Progress, silent
 from neve.engine.commit import RECORD_BYTES
 from neve.engine.counting import count_on
-from neve.engine.locks import UNLOCKED, lock_of, option_of
+from neve.engine.locks import COMPLIANCE, is_locked_text, lock_of, option_of
 from neve.engine.manifests import blobs_of, decode_manifest
 from neve.engine.recover import EPOCH, SWEEP_BEFORE
 from neve.engine.scrub import count_tree, count_versions
@@ -82,6 +82,8 @@ class Rebuilder:
         """Trees in which some key may have several versions."""
         self._locked: set[int] = set()
         """Trees with a record of a locked version."""
+        self._bound: dict[tuple[int, str, str], tuple[int, int, bool]] = {}
+        """Of a locked version: the end of COMPLIANCE; the newest record, and if it has a hold."""
         self._buckets: dict[str, tuple[int, BucketRow | None]] = {}
         self._settings: dict[str, tuple[int, bytes | None]] = {}
         self._seq_min: dict[int, int] = {}
@@ -115,6 +117,7 @@ class Rebuilder:
                     self._versioned.add(fields[0])
                 if _tells_lock(record.kind, fields):
                     self._locked.add(fields[0])
+                    self._bind((fields[0], fields[1], told.version), record.seq, fields[4])
                 if record.kind == records.DELETE:
                     place = (fields[0], fields[1], told.version)
                     self._deleted[place] = max(self._deleted.get(place, 0), record.seq)
@@ -127,6 +130,24 @@ class Rebuilder:
                 if record.seq > self._settings.get(name, (0, None))[0]:
                     self._settings[name] = (record.seq, value)
         self._sizes[id] = end
+
+    def _bind(self, place: tuple[int, str, str], seq: int, meta: bytes) -> None:
+        until, newest, held = self._bound.get(place, (0, 0, False))
+        lock = lock_of(meta)
+        if lock.mode == COMPLIANCE:
+            until = max(until, lock.until_us)
+        if seq > newest:
+            newest, held = seq, lock.hold
+        self._bound[place] = (until, newest, held)
+
+    def _is_gone(self, place: tuple[int, str, str], seq: int) -> bool:
+        """Whether the version with this seq was deleted. A deletion that its lock forbade then was
+        refused; its record is one of a process that died before it could void it."""
+        at = self._deleted.get(place, 0)
+        if at < seq:
+            return False
+        until, _, held = self._bound.get(place, (0, 0, False))
+        return not (held or at < until)
 
     def _bucket(self, name: str, seq: int, row: BucketRow | None) -> None:
         if seq > self._buckets.get(name, (0, None))[0]:
@@ -155,7 +176,7 @@ class Rebuilder:
         fields = records.parse_head(record.head)
         tree, key = fields[:2]
         told = records.told_version(record.kind, fields)
-        if self._deleted.get((tree, key, told.version), 0) >= record.seq:
+        if self._is_gone((tree, key, told.version), record.seq):
             return
         old = find_version(txn, tree, key, told.version)
         if old is not None and old.row.seq >= record.seq:
@@ -356,7 +377,8 @@ class Rebuilder:
 
 
 def _tells_lock(kind: int, fields: list[Any]) -> bool:
-    return kind in (records.OBJECT, records.OBJECT_AT) and lock_of(fields[4]) != UNLOCKED
+    """Whether the metadata say anything of a lock, be it that a hold is off."""
+    return kind in (records.OBJECT, records.OBJECT_AT) and is_locked_text(fields[4])
 
 
 def rebuild(folder: str, progress: Progress = silent) -> Rebuilt:

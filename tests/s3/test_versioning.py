@@ -324,10 +324,27 @@ def test_a_bucket_is_deleted_by_force_with_all_its_versions(
     assert store.send("DELETE", "/data", {}).status == 409
     assert store.send("DELETE", "/data", force).status == 403
     assert len(versions(s3)) == 10
-    allow(s3, "s3:DeleteBucket", "s3:ForceDeleteBucket")
+    for withheld in ((), ("s3:DeleteObject",)):
+        allow(s3, "s3:DeleteBucket", "s3:ForceDeleteBucket", *withheld)
+        assert store.send("DELETE", "/data", force).status == 403
+        assert len(versions(s3)) == 10
+    allow(s3, "s3:DeleteBucket", "s3:ForceDeleteBucket", "s3:DeleteObjectVersion")
     assert store.send("DELETE", "/data", force).status == 204
     assert code(s3.list_object_versions, Bucket="data") == (404, "NoSuchBucket")
     assert store.engine.catalog.reader().object_trees() == []
+
+
+def test_force_takes_no_object_that_may_not_be_deleted(s3: Any, store: Store) -> None:
+    """Else who is denied to delete objects, but is allowed `s3:*`, would delete the bucket."""
+    put(s3, b"kept", "kept/k")
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:*"}
+    allowed = {**statement, "Resource": ["arn:aws:s3:::data", "arn:aws:s3:::data/*"]}
+    denied = {"Effect": "Deny", "Action": "s3:DeleteObject*", "Resource": "arn:aws:s3:::data/kept*"}
+    policy = {"Version": "2012-10-17", "Statement": [allowed, {**statement, **denied}]}
+    s3.put_bucket_policy(Bucket="data", Policy=json.dumps(policy))
+    assert store.send("DELETE", "/data", {"x-minio-force-delete": "true"}).status == 403
+    assert s3.get_object(Bucket="data", Key="kept/k")["Body"].read() == b"kept"
+    s3.delete_bucket_policy(Bucket="data")
 
 
 def test_conditions_are_about_the_current_version(versioned: Any, code: Code) -> None:

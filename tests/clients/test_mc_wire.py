@@ -6,9 +6,13 @@ MinIO server; each test is a session with buckets of its own.
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import urllib3
+from minio import Minio
+from minio.datatypes import PostPolicy
 from tests.admin.client import Client
 from tests.clients.mc_wire import STREAMING, UNSIGNED, Answer, Wire
 
@@ -214,6 +218,53 @@ def test_anonymous_share_and_reading_without_keys(mc: Wire, live_server: LiveSer
     assert anonymous(f"HEAD /{bucket}/").status == 200
     assert keys_of(anonymous(listing(bucket, ""))) == ["f"]
     assert anonymous(f"GET /{bucket}/f").body == F
+
+
+def test_share_hands_out_links_that_work_without_keys(mc: Wire, live_server: LiveServer) -> None:
+    bucket = "wire-share"
+    make(mc, bucket)
+    put(mc, bucket, "f", F)
+    signer = Minio(
+        live_server.endpoint.partition("://")[2],
+        access_key=ACCESS_KEY,
+        secret_key=SECRET_KEY,
+        secure=False,
+        region="us-east-1",
+    )
+    # mc share download: it looks at the object, then signs by itself.
+    begin(mc, bucket)
+    assert mc(f"HEAD /{bucket}/f", X_Amz_Checksum_Mode="ENABLED").status == 200
+    link = signer.presigned_get_object(bucket, "f", timedelta(days=7))
+    assert urllib3.request("GET", link).data == F
+    # mc share upload: a form for curl.
+    begin(mc, bucket)
+    policy = PostPolicy(bucket, datetime.now(UTC) + timedelta(days=7))
+    policy.add_equals_condition("key", "zz")
+    form = signer.presigned_post_policy(policy)
+    fields = {**form, "key": "zz", "file": ("zz", F)}
+    assert urllib3.request("POST", f"{live_server.endpoint}/{bucket}/", fields=fields).status == 204
+    assert mc(f"GET /{bucket}/zz").body == F
+
+
+def test_diff_mirror_and_removal_of_whole_buckets(mc: Wire) -> None:
+    for bucket in ("wire-left", "wire-right"):
+        make(mc, bucket)
+    for key in ("m/a", "m/sub/b"):
+        begin(mc, "wire-left")
+        assert mc(f"PUT /wire-left/{key}", F, STREAMING).status == 200
+    # mc diff: both buckets whole, without a delimiter.
+    for bucket, keys in (("wire-right", []), ("wire-left", ["m/a", "m/sub/b"])):
+        begin(mc, bucket)
+        assert mc(f"HEAD /{bucket}/").status == 200
+        assert keys_of(mc(listing(bucket, "", delimiter=""))) == keys
+    # mc anonymous links: the first level.
+    assert mc("GET /wire-left/?policy=").code == "NoSuchBucketPolicy"
+    assert mc(listing("wire-left", "")).xml.findtext("CommonPrefixes/Prefix") == "m/"
+    # mc rb --force
+    gone = mc("DELETE /wire-right/")
+    assert gone.status == 204
+    refused = mc("DELETE /wire-left/")
+    assert (refused.status, refused.code) == (409, "BucketNotEmpty")
 
 
 def test_versions_tags_and_lifecycle_rules(mc: Wire) -> None:

@@ -77,6 +77,7 @@ _IDENTITIES = (
         "ListAccessKeysBulk", "GET list-access-keys-bulk", "ListServiceAccounts", "keys", own=True
     ),
     _row("TemporaryAccountInfo", "GET temporary-account-info", "ListTemporaryAccounts", "keys"),
+    _row("ExplainAccess", "GET neve/explain", "GetUser", "access", own=True),
     _row("ExportIam", "GET export-iam", "ExportIAM", "iam_archive"),
     _row("ImportIam", "PUT import-iam", "ImportIAM", "iam_archive"),
     _row("ImportIamV2", "PUT import-iam-v2", "ImportIAM", "iam_archive"),

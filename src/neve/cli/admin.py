@@ -4,6 +4,8 @@ What carries secrets is sealed with the secret key of the alias (`neve.sealed_bo
 """
 
 import json
+import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -17,12 +19,21 @@ if TYPE_CHECKING:
 PREFIX = "minio/admin/v3/"
 
 _SENTENCES = {
-    "XMinioAdminNoSuchUser": "there is no user {named}.",
-    "XMinioAdminNoSuchGroup": "there is no group {named}.",
-    "XMinioAdminNoSuchPolicy": "there is no policy {named}.",
-    "XMinioAdminNoSuchAccessKey": "there is no access key {named}.",
-    "XMinioAdminGroupNotEmpty": "the group {named} has members: take them out first.",
+    "XMinioAdminNoSuchUser": "there is no user {user} at {alias}.",
+    "XMinioAdminNoSuchGroup": "there is no group {group} at {alias}.",
+    "XMinioAdminNoSuchPolicy": "there is no policy {policy} at {alias}.",
+    "XMinioAdminNoSuchAccessKey": "there is no access key {key} at {alias}.",
+    "XMinioAdminGroupNotEmpty": "the group {group} has members: take them out first.",
+    "XMinioAdminPolicyChangeAlreadyApplied": "that is so already: {policy}.",
+    "XMinioIAMPolicyInUse": "somebody has the policy {policy}: neve admin policy entities {alias}",
+    "NoSuchBucket": "there is no bucket {bucket} at {alias}.",
 }
+_NO_ADMIN = ("NoSuchBucket", "NoSuchKey", "NotFound", "MethodNotAllowed", "NotS3")
+"""What servers without this API answer: to them its path is a bucket and a key."""
+_MISSING = "\0"
+_NOTHING: Mapping[str, str] = {}
+_DETAIL = re.compile(r"[^(]*\((.+)\)", re.DOTALL)
+"""The server's own words for a code, and in brackets what is wrong this time."""
 
 
 class Admin:
@@ -38,6 +49,11 @@ class Admin:
                 server.alias.name,
             )
 
+    @property
+    def alias(self) -> str:
+        """The alias's name."""
+        return self.server.alias.name
+
     def call(
         self,
         method: str,
@@ -47,12 +63,13 @@ class Admin:
         *,
         sealed: bool = False,
         doing: str = "",
-        named: str = "",
+        named: Mapping[str, str] = _NOTHING,
     ) -> Any:
         """Make a call and return the JSON of its answer, None when it is empty.
 
         `document` is sent as JSON, or as it is when it is bytes; `sealed`: only for who has the
-        secret key. A sealed answer is opened. `named` is what the call is about, for refusals.
+        secret key. A sealed answer is opened. `named` is what the call is about (`user`, `group`,
+        `policy`, `key`, `bucket`), for refusals.
         Raises: CliError.
         """
         answer = self.answer(method, path, query, document, sealed=sealed, doing=doing, named=named)
@@ -68,7 +85,7 @@ class Admin:
         *,
         sealed: bool = False,
         doing: str = "",
-        named: str = "",
+        named: Mapping[str, str] = _NOTHING,
     ) -> Answer:
         """As `call`, but return the answer as it came."""
         body = b"" if document is None else _encode(document)
@@ -76,9 +93,11 @@ class Admin:
             from neve.sealed_bodies import seal
 
             body = seal(self.server.alias.secret_key, body)
+        # MinIO takes some bodies with this type only: nothing on the way has read them as a form.
+        headers = {"content-type": "application/octet-stream"} if body else {}
         try:
             return self.server.transport.request(
-                method, key=PREFIX + path, query=query, body=body, doing=doing
+                method, key=PREFIX + path, query=query, headers=headers, body=body, doing=doing
             )
         except ServerError as error:
             raise self._refusal(error, doing, named) from error
@@ -88,7 +107,7 @@ class Admin:
         try:
             return self.server.transport.stream("GET", key=PREFIX + path, query=query, doing=doing)
         except ServerError as error:
-            raise self._refusal(error, doing, "") from error
+            raise self._refusal(error, doing, {}) from error
 
     def opened(self, answer: Answer) -> bytes:
         """Return what an answer says, opened if it is sealed. Raises: CliError."""
@@ -102,25 +121,35 @@ class Admin:
             host = self.server.transport.host
             raise CliError(f"the answer of {host} cannot be read.", "NotSealed") from error
 
-    def _refusal(self, error: ServerError, doing: str, named: str) -> ServerError:
+    def _refusal(self, error: ServerError, doing: str, named: Mapping[str, str]) -> ServerError:
         alias, doing = self.server.alias, doing or "do this"
         host = urlsplit(alias.url).netloc
-        said = error.said.rstrip(". ")
-        if error.code in _SENTENCES and named:
-            sentence = _SENTENCES[error.code].format(named=named)
-        elif error.code == "NotImplemented":
+        detail = _DETAIL.fullmatch(error.said)
+        said = (detail[1] if detail else error.said).rstrip(". ")
+        code = error.code
+        if "service account" in said and error.absent:
+            code = "XMinioAdminNoSuchAccessKey"
+        known = _SENTENCES.get(code, "").format_map(_Named(named, alias=alias.name))
+        if known and _MISSING not in known:
+            sentence = known
+        elif code in ("NotImplemented", "XMinioAdminVersionMismatch"):
             sentence = f"{host} cannot {doing}: it does not have this operation."
-        elif error.denied and error.code == "AccessDenied":
+        elif code == "AccessDenied":
             sentence = f"the key {alias.access_key!r} is right but may not {doing} at {alias.name}."
-        elif error.code in ("NoSuchBucket", "NoSuchKey", "NotFound", "MethodNotAllowed", "NotS3"):
-            sentence = f"{host} cannot {doing}: it has no admin API."
-            if error.code == "NoSuchBucket" and named and "minio" not in said:
-                sentence = f"there is no bucket {named} at {alias.name}."
-        elif error.code in ("InvalidAccessKeyId", "SignatureDoesNotMatch") or not said:
+        elif code in _NO_ADMIN:
+            sentence = f"{host} cannot {doing}: it has no admin API for this."
+        elif code in ("InvalidAccessKeyId", "SignatureDoesNotMatch") or not said:
             sentence = error.message
         else:
             sentence = f"could not {doing} at {alias.name}: {said} ({error.code})."
         return ServerError(sentence, error.code, error.status, error.said, alias.name)
+
+
+class _Named(dict[str, str]):
+    """What a call is about; what it is not about is marked as missing."""
+
+    def __missing__(self, name: str) -> str:
+        return _MISSING
 
 
 def admin_of(session: "Session", alias: str) -> Admin:

@@ -61,6 +61,9 @@ GROUPS: dict[str, dict[str, str]] = {
         "watch": "show changes as they happen",
         "encrypt": "encryption at rest: set, info, clear",
     },
+    "administration": {
+        "admin": "users, groups, policies, access keys, settings, trace, logs, metrics, …",
+    },
     "store (on the machine that has the folder)": {
         "serve": "serve a folder as an S3 object store",
         "backup": "copy a store to another folder, while it is served or not",

@@ -326,11 +326,14 @@ class Transport:
 
 
 def encode_query(query: Query) -> str:
-    """Return the query as it is sent; a field without a value keeps its `=`."""
+    """Return the query as it is sent; a field without a value keeps its `=`.
+
+    Values of one field are in order: servers differ in how they sort them for the signature.
+    """
     return "&".join(
         f"{quote(name, safe='~')}={quote(each, safe='~')}"
         for name, value in query.items()
-        for each in ([value] if isinstance(value, str) else value)
+        for each in ([value] if isinstance(value, str) else sorted(value))
     )
 
 

@@ -21,6 +21,7 @@ class PolicyDocument(Result):
     """The policy of a bucket."""
 
     kind: ClassVar[str] = "policy"
+    verbatim: ClassVar[bool] = True
 
     bucket: Annotated[str, "alias/bucket"]
     policy: Annotated[dict[str, Any], "the document"]

@@ -21,6 +21,7 @@ class RuleDocument(Result):
     """All rules of a bucket."""
 
     kind: ClassVar[str] = "lifecycle"
+    verbatim: ClassVar[bool] = True
 
     bucket: Annotated[str, "alias/bucket"]
     config: Annotated[dict[str, Any], "the rules, as the AWS CLI has them"]

@@ -1,0 +1,31 @@
+"""Let a group give its members nothing."""
+
+import argparse
+from collections.abc import Iterator
+
+from neve.cli.admin import admin_of
+from neve.cli.output import Failure, Result
+from neve.cli.session import Session
+from neve.cli.verbs.admin._done import AdminDone
+
+EXAMPLES = """\
+examples:
+  neve admin group disable pavics lab
+"""
+RESULTS = (AdminDone, Failure)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add server and group."""
+    parser.add_argument("alias", metavar="ALIAS", help="the server")
+    parser.add_argument("group", metavar="GROUP", help="the group")
+
+
+def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
+    """Do it."""
+    admin = admin_of(session, options.alias)
+    query = {"group": options.group, "status": "disabled"}
+    admin.call(
+        "PUT", "set-group-status", query, doing="disable groups", named={"group": options.group}
+    )
+    yield AdminDone(admin.alias, "disabled", "group", options.group)

@@ -1,0 +1,27 @@
+"""Give policies to a user or a group, beside those it has."""
+
+import argparse
+from collections.abc import Iterator
+
+from neve.cli.admin import admin_of
+from neve.cli.output import Failure, Result
+from neve.cli.session import Session
+from neve.cli.verbs.admin._done import AdminDone
+from neve.cli.verbs.admin.policy._policy import add_holder, associate
+
+EXAMPLES = """\
+examples:
+  neve admin policy attach pavics readwrite --user alice
+  neve admin policy attach pavics reader:climate contributor:home/lab/ --group lab
+"""
+RESULTS = (AdminDone, Failure)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add server, policies and who is to have them."""
+    add_holder(parser)
+
+
+def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
+    """Attach them."""
+    yield from associate(admin_of(session, options.alias), options, "attach")

@@ -1,0 +1,39 @@
+"""Remove policies that nobody has."""
+
+import argparse
+from collections.abc import Iterator
+
+from neve.cli.admin import admin_of
+from neve.cli.output import Failure, Result, failure_of
+from neve.cli.session import Session
+from neve.cli.verbs.admin._done import AdminDone
+from neve.errors import NeveError
+
+EXAMPLES = """\
+examples:
+  neve admin policy rm pavics home
+"""
+RESULTS = (AdminDone, Failure)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add server and policies."""
+    parser.add_argument("alias", metavar="ALIAS", help="the server")
+    parser.add_argument("names", metavar="NAME", nargs="+", help="the policies")
+
+
+def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
+    """Remove each; go on after a failure."""
+    admin = admin_of(session, options.alias)
+    for name in options.names:
+        try:
+            admin.call(
+                "DELETE",
+                "remove-canned-policy",
+                {"name": name},
+                doing="remove policies",
+                named={"policy": name},
+            )
+            yield AdminDone(admin.alias, "removed", "policy", name)
+        except NeveError as error:
+            yield failure_of(error, name)

@@ -184,6 +184,7 @@ def test_keys_of_root_are_for_root_alone(live_server: LiveServer, chief: Client)
         assert (answer.status, answer.code) == (403, "AccessDenied")
     answer = chief("PUT", "add-user?accessKey=roots-key", {"secretKey": "x" * 9}, sealed=True)
     assert answer.code == "XMinioInvalidIAMCredentials"
+    assert b"An access key has this name" in answer.body
     assert root("DELETE", "delete-service-account?accessKey=roots-key").status == 204
 
 

@@ -33,12 +33,15 @@ CODES: dict[str, tuple[int, str]] = {
     "XMinioIAMActionNotAllowed": (403, "Specified IAM action is not allowed"),
     "XMinioIAMServiceAccountNotAllowed": (400, "Specified service account action is not allowed"),
     "XMinioInvalidIAMCredentials": (403, "Credential is not allowed to be same as admin access key"),
+    "XMinioNameIsOfAccessKey": (403, "An access key has this name: remove it first, or choose another name"),
     "XMinioServiceAccountNotFound": (404, "The specified service account is not found"),
 }
 # fmt: on
 
-WIRE_CODES = {"XMinioServiceAccountNotFound": "XMinioInvalidIAMCredentials"}
-"""The protocol has one code for two errors; they differ in status and message."""
+WIRE_CODES = dict.fromkeys(
+    ("XMinioNameIsOfAccessKey", "XMinioServiceAccountNotFound"), "XMinioInvalidIAMCredentials"
+)
+"""The protocol has one code for several errors; they differ in status and message."""
 
 
 class AdminError(Exception):

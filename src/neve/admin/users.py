@@ -18,8 +18,10 @@ async def add_user(call: AdminCall) -> Response:
     name = call.argument("accessKey")
     own = name == call.access_key
     call.check(own=own)
-    if call.directory.is_root(name) or call.directory.key(name) is not None:
+    if call.directory.is_root(name):
         raise AdminError("XMinioInvalidIAMCredentials")
+    if call.directory.key(name) is not None:
+        raise AdminError("XMinioNameIsOfAccessKey")
     if name == call.caller.name and not own:
         # With an access key one cannot become its user.
         raise AdminError("XMinioIAMActionNotAllowed")

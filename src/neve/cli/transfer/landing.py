@@ -9,6 +9,7 @@ import fcntl
 import os
 import stat
 import tempfile
+import threading
 from typing import Self
 
 from neve.cli.errors import CliError
@@ -80,6 +81,7 @@ class Landing:
         self._temporary = os.path.join(folder, _hidden(base))
         self.file = self._open()
         self._committed = False
+        self._writing = threading.Lock()
         if size >= _RESERVE_FROM:
             try:
                 os.posix_fallocate(self.file, 0, size)
@@ -105,9 +107,12 @@ class Landing:
     def write(self, data: bytes | memoryview, position: int) -> None:
         """Write all bytes at the position."""
         view = memoryview(data)
-        while view:
-            count = os.pwrite(self.file, view, position)
-            view, position = view[count:], position + count
+        # One at a time: the kernel locks the file anyway, and those who wait there spin. For 2 GiB
+        # in ranges that was 6.2 s instead of 3.5 on two cores.
+        with self._writing:
+            while view:
+                count = os.pwrite(self.file, view, position)
+                view, position = view[count:], position + count
 
     def commit(self, modified: float | None = None) -> None:
         """Give the file its name, once its bytes are on the disk."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -502,3 +503,84 @@ def test_metadata_beyond_ascii_and_a_home_that_cannot_be_written(
         (first,) = neve.json("stat", f"live/{bucket}/big")
     assert row["metadata"] == first["metadata"]
     neve.run("mirror", ".", f"live/{bucket}/m", environment=nowhere)
+
+
+def test_a_copy_in_parts_keeps_what_the_object_has(
+    neve: CommandLine, bucket: str, client: Any
+) -> None:
+    data = os.urandom(12 << 20)
+    client.put_object(
+        Bucket=bucket, Key="k", Body=data, Metadata={"who": "me"}, Tagging="x=1",
+        ContentType="text/x",
+    )  # fmt: skip
+    # CopyObject takes 5 GiB at most; the limit is lowered instead of writing that much.
+    code = (
+        "from neve.cli.transfer import copying\n"
+        "copying.COPY_BYTES_MAX, copying.COPY_PART_BYTES = 1 << 20, 5 << 20\n"
+        "from neve.cli.main import main\n"
+        f"raise SystemExit(main(['cp', 'live/{bucket}/k', 'live/{bucket}/copy']))\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=neve.folder, env=neve.environment, check=True)
+    found = client.get_object(Bucket=bucket, Key="copy")
+    assert found["Body"].read() == data
+    assert found["ETag"].endswith('-3"')
+    assert (found["Metadata"], found["ContentType"]) == ({"who": "me"}, "text/x")
+    tags = client.get_object_tagging(Bucket=bucket, Key="copy")["TagSet"]
+    assert tags == [{"Key": "x", "Value": "1"}]
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_progress_is_drawn_on_a_terminal_and_taken_away(
+    neve: CommandLine, bucket: str, client: Any, quiet: bool
+) -> None:
+    client.put_object(Bucket=bucket, Key="k", Body=bytes(8 << 20))
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "neve", "cp", "--limit-download", "3MiB", *(["-q"] if quiet else []),
+         f"live/{bucket}/k", "k"],
+        cwd=neve.folder, env=neve.environment, stdout=subprocess.PIPE, stderr=theirs,
+    )  # fmt: skip
+    stdout, _ = process.communicate(timeout=60)
+    os.close(theirs)
+    drawn = b""
+    with os.fdopen(ours, "rb", 0) as terminal:
+        try:
+            while piece := terminal.read(1 << 16):
+                drawn += piece
+        except OSError:
+            pass  # The other end is closed.
+    assert process.returncode == 0
+    if quiet:
+        assert (stdout, drawn) == (b"", b"")
+        return
+    assert b" of 8.0 MiB" in drawn
+    assert b"/s" in drawn
+    assert drawn.endswith(b"\x1b[J")
+    assert stdout == f"live/{bucket}/k -> k\n".encode()
+
+
+def test_a_disk_that_fills_up_ends_the_run(neve: CommandLine, bucket: str, client: Any) -> None:
+    for number in range(60):
+        client.put_object(Bucket=bucket, Key=f"{number:02d}", Body=b"x")
+    code = (
+        "import errno, os\n"
+        "pwrite, written = os.pwrite, []\n"
+        "def filling(file, data, position):\n"
+        "    written.append(1)\n"
+        "    if len(written) > 10:\n"
+        "        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))\n"
+        "    return pwrite(file, data, position)\n"
+        "os.pwrite = filling\n"
+        "from neve.cli.main import main\n"
+        f"raise SystemExit(main(['cp', '-r', 'live/{bucket}/', 'out']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=neve.folder, env=neve.environment, capture_output=True,
+        text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("neve: the disk is full: ")
+    assert done.stderr.count("\n") == 1
+    assert "10 copied" in done.stdout
+    assert "the rest was not tried" in done.stdout
+    assert len(tree(neve.folder / "out")) == 10

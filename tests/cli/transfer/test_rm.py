@@ -1,5 +1,6 @@
 """rm as a process against a live Neve."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -122,3 +123,19 @@ def test_what_a_lock_protects_stays_and_is_named(
     done = neve.run("rm", "-r", "--force", "--versions", f"live/{locked}", status=1)
     assert f"could not remove live/{locked}/held" in done.stderr
     assert [key for key, _ in versions(client, locked)] == ["held"]
+
+
+def test_bypass_removes_what_governance_protects(
+    neve: CommandLine, client: Any, bucket: str
+) -> None:
+    locked = f"{bucket}-lock"
+    client.create_bucket(Bucket=locked, ObjectLockEnabledForBucket=True)
+    version = client.put_object(
+        Bucket=locked, Key="k", Body=b"x", ObjectLockMode="GOVERNANCE",
+        ObjectLockRetainUntilDate=datetime.now(UTC) + timedelta(days=1),
+    )["VersionId"]  # fmt: skip
+    done = neve.run("rm", "--version-id", version, f"live/{locked}/k", status=1)
+    assert f"could not remove live/{locked}/k" in done.stderr
+    assert versions(client, locked) == [("k", version)]
+    neve.run("rm", "--version-id", version, "--bypass", f"live/{locked}/k")
+    assert versions(client, locked) == []

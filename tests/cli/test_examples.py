@@ -132,9 +132,10 @@ ENDLESS = {"neve admin trace", "neve admin logs"}
 ONE_SERVER = {"neve admin service stop", "neve admin service restart", "neve admin service freeze"}
 """Verbs whose examples need a server of their own."""
 LACKING = re.compile(
-    r"neve: (this server has no (event|encryption)|\S+ sends no such notifications)"
+    r"neve: (this server has no (event|encryption)|\S+ sends no such notifications"
+    r"|SOURCE and TARGET are one server)"
 )
-"""What a verb says when Neve cannot do it."""
+"""What a verb says when Neve cannot do it, or when it needs two servers."""
 MAY_FAIL = {"neve diff"}
 """Verbs whose answer may be no."""
 

@@ -136,11 +136,13 @@ class Engine:
         self._failed = 0
 
     @classmethod
-    def plain(cls, session: Session, progress: Transfers, *, dry_run: bool = False) -> "Engine":
-        """An engine for verbs that move no data and have none of its flags."""
+    def plain(
+        cls, session: Session, progress: Transfers, *, dry_run: bool = False, workers: int = 4
+    ) -> "Engine":
+        """An engine for verbs that have none of its flags."""
         options = argparse.Namespace(
             preserve=False, attr="", tags="", storage_class="", limit_upload=None,
-            limit_download=None, part_size=None, max_workers=4, dry_run=dry_run,
+            limit_download=None, part_size=None, max_workers=workers, dry_run=dry_run,
         )  # fmt: skip
         return cls(session, options, progress)
 

@@ -1,6 +1,7 @@
 """`neve import minio` between two servers: the source has what a MinIO server had."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,6 @@ from tests.moving.test_import_drive import Place, check_people, expected, shown
 
 from neve.testing.cli import CommandLine
 from neve.testing.server import ACCESS_KEY, SECRET_KEY, LiveServer
-
-LOCKS = "locks of versions in archive"
 
 
 @pytest.fixture
@@ -31,20 +30,33 @@ def histories(rows: list[dict[str, Any]]) -> dict[str, list[tuple[Any, ...]]]:
     return {key: sorted(history) for key, history in found.items()}
 
 
+def lock(client: Any) -> tuple[Any, Any]:
+    """Retention and legal hold of the one locked object."""
+    about = {"Bucket": "archive", "Key": "held.nc"}
+    retention = client.get_object_retention(**about)["Retention"]
+    return retention, client.get_object_legal_hold(**about)["LegalHold"]
+
+
 def test_everything_comes_and_a_second_run_sends_nothing(
     source: LiveServer, fresh_server: LiveServer, tmp_path: Path
 ) -> None:
     line = CommandLine(tmp_path)
     line.alias("old", source.endpoint, ACCESS_KEY, SECRET_KEY)
     line.alias("new", fresh_server.endpoint, ACCESS_KEY, SECRET_KEY)
-    *failures, done = line.json("import", "minio", "old", "new", status=1)
-    assert [row["target"] for row in failures] == [LOCKS]
+    held = {"Bucket": "archive", "Key": "held.nc"}
+    retention = {"Mode": "GOVERNANCE", "RetainUntilDate": datetime(2035, 1, 1, tzinfo=UTC)}
+    source.client().put_object_retention(**held, Retention=retention)
+    *failures, done = line.json("import", "minio", "old", "new")
+    assert failures == []
     assert (done["buckets"], done["objects"], done["identities"]) == (3, 28, 5)
     client = fresh_server.client()
     for bucket in ("archive", "portail-ing", "results"):
         assert histories(shown(client, bucket)) == histories(expected(bucket))
     assert client.get_bucket_tagging(Bucket="portail-ing")["TagSet"][0]["Value"] == "peach"
     assert len(client.get_bucket_lifecycle_configuration(Bucket="results")["Rules"]) == 2
+    assert lock(client) == lock(source.client())
+    assert lock(client)[0]["RetainUntilDate"].year == 2035
+    assert lock(client)[1]["Status"] == "ON"
     check_people(fresh_server)
     # The source goes on: what is new there comes, and nothing else.
     source.client().put_object(Bucket="portail-ing", Key="later", Body=b"later")

@@ -14,14 +14,18 @@ import io
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
 from typing import Annotated, Any, ClassVar
 
+from neve.cli import s3
 from neve.cli.admin import Admin, admin_of
 from neve.cli.errors import CliError, UsageError
 from neve.cli.output import Failure, Result, Style
 from neve.cli.session import Session
 from neve.cli.target import Remote
 from neve.cli.units import format_size
+from neve.cli.xml import moment, parse
 
 EXAMPLES = """\
 examples:
@@ -100,6 +104,8 @@ class _Move:
         self._source = source
         self._target = target
         self._workers = workers
+        self._locked: list[str] = []
+        """Buckets with object lock."""
         self.buckets = self.objects = self.size = self.same = self.identities = self.missing = 0
 
     def run(self, wanted: list[str]) -> Iterator[Failure]:
@@ -123,6 +129,9 @@ class _Move:
         self.buckets = len(names)
         for number in range(_PASSES):
             yield from self._bring_objects(names, first=number == 0)
+        for name in names:
+            if name in self._locked:
+                yield from self._bring_locks(name)
 
     def _missed(self, what: str, why: str) -> Failure:
         self.missing += 1
@@ -164,9 +173,7 @@ class _Move:
                 what = "settings" if kind == "error" else kind
                 yield self._missed(f"{what} of {name}", str(why))
         if locked:
-            yield self._missed(
-                f"locks of versions in {name}", "they have what the bucket gives to new versions"
-            )
+            self._locked.append(name)
 
     def _make(self, name: str) -> None:
         """Make the bucket if its settings have not made it. Raises: CliError."""
@@ -206,3 +213,39 @@ class _Move:
         source, target = (Remote(alias, name) for alias in ends)
         everything = Filter(argparse.Namespace(older_than=None, newer_than=None))
         yield from history_jobs(engine, source, target, everything)
+
+    def _bring_locks(self, name: str) -> Iterator[Failure]:
+        """Give the versions of a bucket the retention and legal hold that they have."""
+        there = dict(self._versions(self._target, name))
+        for key, versions in self._versions(self._source, name):
+            for one, other in zip(versions, there.get(key, [])):
+                try:
+                    self._copy_lock(Remote("", name, key), one, other)
+                except CliError as error:
+                    yield self._missed(f"lock of {name}/{key} ({one})", str(error))
+
+    def _versions(self, side: Admin, name: str) -> Iterator[tuple[str, list[str]]]:
+        """Key → ids of its versions, newest first, without delete markers."""
+        rows = (row for row in side.server.versions(name) if isinstance(row, s3.Object))
+        for key, group in groupby(rows, key=lambda row: row.key):
+            yield key, [row.version for row in group if not row.marker]
+
+    def _copy_lock(self, place: Remote, one: str, other: str) -> None:
+        """Lock version `other` at the target as version `one` is at the source."""
+        from neve.cli.chosen import Chosen
+        from neve.cli.verbs.retention._retention import get_lock, put_lock
+
+        here, there = Chosen(place, one), Chosen(place, other)
+        bypass = {"x-amz-bypass-governance-retention": "true"}
+        for kind, headers in (("retention", bypass), ("legal-hold", {})):
+            wanted = get_lock(self._source.server, here, kind)
+            if wanted is None or _has_ended(wanted):
+                continue
+            if wanted != get_lock(self._target.server, there, kind):
+                put_lock(self._target.server, there, kind, wanted, headers)
+
+
+def _has_ended(lock: bytes) -> bool:
+    """Whether it is a retention until a time that is past: such binds nobody and cannot be set."""
+    until = parse(lock).text("RetainUntilDate")
+    return bool(until) and moment(until) <= datetime.now(UTC)

@@ -74,7 +74,11 @@ class Admin:
         """
         answer = self.answer(method, path, query, document, sealed=sealed, doing=doing, named=named)
         data = self.opened(answer)
-        return json.loads(data) if data.strip() else None
+        try:
+            return json.loads(data) if data.strip() else None
+        except ValueError as error:
+            host = self.server.transport.host
+            raise CliError(f"{host} does not answer as MinIO's admin API.", "NoAdmin") from error
 
     def answer(
         self,

@@ -164,6 +164,9 @@ def _listed_prefixes(condition: Any) -> list[str] | None:
     values = _texts(tests["s3:prefix"])
     if operator == "StringLike":
         values = [value.removesuffix("*") for value in values]
+    elif "" in values:
+        # It lists from the root of the bucket only: less than a rule for the whole bucket.
+        return None
     return None if any("*" in value or "?" in value for value in values) else values
 
 

@@ -139,15 +139,11 @@ class Place:
         size = changes["bytes"] or 0
         document = {"quota": size, "size": size, "quotatype": "hard"}
         query = {"bucket": self.target.bucket}
-        Admin(self.server).call(
-            "PUT", "set-bucket-quota", query, document, doing="set quotas", named=query
-        )
+        Admin(self.server).call("PUT", "set-bucket-quota", query, document, doing="set quotas")
 
     def _show_at_minio(self) -> Quota:
         query = {"bucket": self.target.bucket}
-        found = Admin(self.server).call(
-            "GET", "get-bucket-quota", query, doing="read quotas", named=query
-        )
+        found = Admin(self.server).call("GET", "get-bucket-quota", query, doing="read quotas")
         size = found.get("size") or found.get("quota") or None
         name = f"{self.target.alias}/{self.target.bucket}"
         return quota_of("bucket", name, {"quota": {"bytes": size}})

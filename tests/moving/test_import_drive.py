@@ -32,7 +32,7 @@ from neve.testing.drives import (
     set_inline,
     unpack_drive,
 )
-from neve.testing.server import ACCESS_KEY, SECRET_KEY, LiveServer
+from neve.testing.server import ACCESS_KEY, SECRET_KEY, LiveServer, wait_until
 
 ROOT = {"NEVE_ROOT_USER": ACCESS_KEY, "NEVE_ROOT_PASSWORD": SECRET_KEY}
 VERSIONS = sum(map(len, manifest().values()))
@@ -297,6 +297,30 @@ def test_an_import_killed_half_way_is_brought_to_its_end(place: Place) -> None:
         for row in listed["Contents"]:
             client.delete_object(Bucket="portail-ing", Key=row["Key"])
         check_objects(client)
+
+
+def test_the_processes_of_a_killed_import_end(place: Place) -> None:
+    words = ("import", "minio-drive", str(place.drive), str(place.store))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "neve", *words],
+        env=place.line.environment,
+        stdout=subprocess.DEVNULL,
+    )
+    children: set[int] = set()
+    while process.poll() is None and len(children) < 2:
+        with open(f"/proc/{process.pid}/task/{process.pid}/children") as stream:
+            children = {int(pid) for pid in stream.read().split()}
+    assert len(children) >= 2
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    wait_until(lambda: not any(_is_summing(pid) for pid in children))
+
+
+def _is_summing(pid: int) -> bool:
+    try:
+        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def _size(folder: Path) -> int:

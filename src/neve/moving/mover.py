@@ -6,7 +6,10 @@ what is new; settings and users are taken again as they are on the drive.
 
 import asyncio
 import multiprocessing
+import os
 import signal
+import threading
+import time
 from concurrent.futures import ProcessPoolExecutor
 from types import SimpleNamespace
 from typing import NamedTuple, cast
@@ -33,6 +36,8 @@ from neve.moving.settings import Identities, bucket_settings, identities
 from neve.moving.xlmeta import Damaged, NotTaken
 from neve.s3.pipeline import Pipeline
 from neve.s3.sigv4 import Verifier
+
+LOOK_S = 0.5
 
 
 class Wanted(NamedTuple):
@@ -62,7 +67,9 @@ def import_drive(
     prepare(config.folder)
     prepare_key(config.folder, config.key_file)
     pool = ProcessPoolExecutor(
-        mp_context=multiprocessing.get_context("spawn"), initializer=_ignore_interrupts
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_begin_summing,
+        initargs=(os.getpid(),),
     )
     try:
         asyncio.run(_Mover(drive, config, wanted, report, pool).run(shared))
@@ -70,9 +77,17 @@ def import_drive(
         pool.shutdown(cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C is for the process that reports."""
+def _begin_summing(parent: int) -> None:
+    """Prepare a process that sums: Ctrl-C is for its parent, and it ends when that is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """A killed parent tells nobody, and the pool's own pipes never end."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_S)
+    os._exit(1)
 
 
 class _Mover:

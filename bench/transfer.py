@@ -154,7 +154,9 @@ def run(options: argparse.Namespace, folder: Path) -> dict[tuple[str, str], list
     rows: dict[tuple[str, str], list[Cost]] = {}
     for number in range(options.rounds):
         with LiveServer(folder / f"data{number}") as server:
-            for tool in tools(server, folder):
+            found = tools(server, folder)
+            # Another one begins each time: the first pays for memory that nobody had before.
+            for tool in found[number % len(found) :] + found[: number % len(found)]:
                 if options.only and tool.name not in options.only.split(","):
                     continue
                 bucket = f"{tool.name}-bench"

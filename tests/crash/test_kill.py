@@ -19,6 +19,8 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from minio import MinioAdmin
+from minio.credentials import StaticProvider
 
 from neve.engine.counting import check_counters, count_on
 from neve.engine.reclaim import Reclaimer, referenced_files
@@ -33,10 +35,8 @@ CLIENTS = 6
 KEYS_PER_CLIENT = 8
 MIB = 1 << 20
 ABSENT = None
-OPEN = json.dumps(
-    {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:*",
-                    "Resource": ["arn:aws:s3:::bucket", "arn:aws:s3:::bucket/*"]}]}
-)  # fmt: skip
+ROOT = (ACCESS_KEY, SECRET_KEY)
+USER = ("somebody", "somebody-s-secret")
 
 Value = str | None
 """md5 of the body, or ABSENT."""
@@ -48,8 +48,8 @@ class Client:
     def __init__(self, server: LiveServer, number: int) -> None:
         self.server = server
         self.number = number
-        self.signs = number % 3 != 2
-        """The others are anonymous: what they write is theirs, not the owner's of the bucket."""
+        self.keys = USER if number % 3 == 2 else ROOT
+        """What the user writes is the user's, not the owner's of the bucket."""
         self.chance = random.Random(number)
         self.possible: dict[str, set[Value]] = {}
         """Per key, what a reader may find: one value, or more after an unanswered write."""
@@ -112,7 +112,7 @@ class Client:
     def _request(
         self, connection: http.client.HTTPConnection, method: str, target: str, body: bytes = b""
     ) -> bytes:
-        status, answer = request(connection, self.server, method, target, body, self.signs)
+        status, answer = request(connection, self.server, method, target, body, self.keys)
         assert status in (200, 204), (method, target, status, answer)
         return answer
 
@@ -132,17 +132,24 @@ def request(
     method: str,
     target: str,
     body: bytes = b"",
-    signed: bool = True,
+    keys: tuple[str, str] = ROOT,
 ) -> tuple[int, bytes]:
     path, _, query = target.partition("?")
     path = f"/bucket/{quote(path)}" if path else "/bucket"
     url = server.endpoint + path + (f"?{query}" if query else "")
     payload = hashlib.sha256(body).hexdigest()
-    headers = sign_headers(method, url, {}, ACCESS_KEY, SECRET_KEY, "us-east-1", payload)
-    headers = headers if signed else {}
+    headers = sign_headers(method, url, {}, *keys, "us-east-1", payload)
     connection.request(method, url.removeprefix(server.endpoint), body, headers)
     answer = connection.getresponse()
     return answer.status, answer.read()
+
+
+def add_user(server: LiveServer) -> None:
+    """Make the user who writes beside root."""
+    host = server.endpoint.removeprefix("http://")
+    admin = MinioAdmin(endpoint=host, credentials=StaticProvider(*ROOT), secure=False)
+    admin.user_add(*USER)
+    admin.policy_set("readwrite", user=USER[0])
 
 
 class Teller:
@@ -177,7 +184,7 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
     try:
         server.start()
         server.client().create_bucket(Bucket="bucket")
-        server.client().put_bucket_policy(Bucket="bucket", Policy=OPEN)
+        add_user(server)
         clients = [Client(server, number) for number in range(CLIENTS)]
         teller = Teller(server)
         for _ in range(ROUNDS):

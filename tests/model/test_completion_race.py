@@ -4,21 +4,21 @@ from typing import Any
 
 import pytest
 
-from neve.engine import engine as engine_module
+from neve.engine import uploads as uploads_module
 from neve.errors import NoSuchUpload
 from neve.testing.engine import Store, memory_store, pattern, run
 
 
 def between_upload_and_parts(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
     """Call `act` once, after a completion has read the upload and before it reads its parts."""
-    read, acts = engine_module.all_parts, [act]
+    read, acts = uploads_module.all_parts, [act]
 
     def intervene(*arguments: Any) -> Any:
         if acts:
             acts.pop()()
         return read(*arguments)
 
-    monkeypatch.setattr(engine_module, "all_parts", intervene)
+    monkeypatch.setattr(uploads_module, "all_parts", intervene)
 
 
 def test_a_completion_overtaken_by_an_abort_finds_no_upload(

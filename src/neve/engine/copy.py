@@ -4,7 +4,7 @@ Objects small enough for a segment are appended again instead (`docs/decisions/0
 that a copy needs anyway then carries the bytes, and a segment never has to know who shares it.
 """
 
-from neve.blobs.blobs import MANIFEST, Record, unpack_blob
+from neve.blobs.blobs import Record, unpack_blob
 from neve.catalog.catalog import ObjectRow, Transaction
 from neve.clock import now_us
 from neve.engine import records
@@ -77,11 +77,3 @@ def check_source(txn: Transaction, source: ObjectRow) -> None:
         raise NoSuchKey(Key=source.key)
     if found.row.blob != source.blob:
         raise ConditionalConflict()
-
-
-def manifest_id(row: ObjectRow) -> int | None:
-    """The manifest of a multipart object, None for others."""
-    if not row.blob:
-        return None
-    blob = unpack_blob(row.blob)
-    return blob.id if blob.tier == MANIFEST else None

@@ -25,7 +25,6 @@ from neve.errors import BlobCorrupt, BlobMissing
 GRACE_S = 5.0
 GARBAGE_PER_RUN = 2000
 COMPACT_GROUP_BYTES = 4 << 20
-SEGMENT_BYTES = 64 << 20
 SCAN_AGAIN_S = 3600.0
 HOLD = "hold/"
 

@@ -15,8 +15,6 @@ from neve.engine.commit import Batch, Command
 from neve.errors import ConditionalConflict
 
 SEQ = "settings/seq"
-TOLD = "iam/"
-"""Settings under this prefix are told in segments, and come back with a rebuild."""
 
 Changes = Mapping[str, bytes | None]
 """Name → new value, None to remove it."""

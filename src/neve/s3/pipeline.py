@@ -34,7 +34,6 @@ log = logging.getLogger("neve.s3")
 
 Operate = Callable[[Call], Response | Awaitable[Response]]
 _NO_QUERY: dict[str, str] = {}
-_PRINCIPALS_MAX = 1024
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _OPTIONS_OPERATIONS = frozenset(("GetBucketOptions", "PutBucketOptions"))
 _SHOW_OWN = frozenset(("ListBuckets", "GetStoreUsage"))

@@ -17,7 +17,6 @@ from neve.errors import StoreRefused
 from neve.server.redact import blank_query
 
 BUFFER_BYTES_MAX = 64 << 10
-FLUSH_PERIOD_S = 0.5
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 

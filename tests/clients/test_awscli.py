@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -32,6 +33,9 @@ def test_copy_list_sync_remove(aws, bucket: str, tmp_path: Path) -> None:
     (source / "deep").mkdir(parents=True)
     (source / "small.txt").write_text("small")
     (source / "deep" / "large.nc").write_bytes(bytes(range(256)) * 50_000)
+    # `sync` compares times, and servers tell whole seconds: a file must be older than its second.
+    for path in (source / "small.txt", source / "deep" / "large.nc"):
+        os.utime(path, (1_700_000_000, 1_700_000_000))
     aws("s3", "cp", "--recursive", source, f"s3://{bucket}/data/")
     listing = aws("s3", "ls", "--recursive", f"s3://{bucket}/")
     assert "data/deep/large.nc" in listing

@@ -22,6 +22,7 @@ from neve.testing.server import LiveServer, wait_until
 ROUNDS = int(os.environ.get("NEVE_MIRROR_ROUNDS", "3"))
 """How often a mirror is killed and begun again; a release is tested with 50."""
 OBJECTS = 5000 if ROUNDS > 3 else 1500
+RATE = "2MiB" if ROUNDS > 3 else "1MiB"
 
 
 def contents(client: Any, bucket: str) -> dict[str, bytes]:
@@ -267,8 +268,9 @@ def test_a_mirror_that_is_killed_goes_on_and_sends_nothing_twice(
             # Listed first, since what the killed process has sent may still be under way.
             present = set(etags(server.client(), bucket))
             runs.append((time.time(), present))
+            # Held back, so that it still runs at that moment on any machine.
             process = subprocess.Popen(
-                command, cwd=neve.folder, env=neve.environment,
+                [*command, "--limit-upload", RATE], cwd=neve.folder, env=neve.environment,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             )  # fmt: skip
             # A random moment of it, told by what has arrived: machines differ in speed.

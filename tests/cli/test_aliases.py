@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from neve.cli.aliases import Alias, Aliases, check_url, config_folder, mc_file
-from neve.cli.errors import CliError, UsageError
+from neve.cli.aliases import Aliases, check_url, config_folder, mc_file
+from neve.cli.errors import UsageError
+from neve.client.alias import Alias
+from neve.client.errors import ClientError
 
 
 def mc_config(folder: Path, **aliases: dict[str, str]) -> dict[str, str]:
@@ -86,7 +88,7 @@ def test_hosts_in_the_environment_are_read_as_mc_reads_them(
 
 def test_a_broken_variable_is_named(tmp_path: Path) -> None:
     environment = {"NEVE_HOST_x": "ftp://h", "HOME": str(tmp_path)}
-    with pytest.raises(CliError, match="NEVE_HOST_x"):
+    with pytest.raises(ClientError, match="NEVE_HOST_x"):
         Aliases(str(tmp_path), environment).all()
 
 
@@ -98,7 +100,7 @@ def test_mcs_file_need_not_be_whole_but_ours_must(tmp_path: Path) -> None:
     (tmp_path / "mc" / "config.json").write_text("{")
     assert list(Aliases(str(tmp_path / "neve"), environment).all()) == []
     (tmp_path / "neve" / "aliases.json").write_text("{")
-    with pytest.raises(CliError, match=r"aliases\.json is no file of aliases"):
+    with pytest.raises(ClientError, match=r"aliases\.json is no file of aliases"):
         Aliases(str(tmp_path / "neve"), environment).all()
 
 
@@ -106,9 +108,9 @@ def test_what_is_not_ours_cannot_be_removed(tmp_path: Path) -> None:
     environment = {"MC_HOST_x": "https://h", "HOME": str(tmp_path)}
     aliases = Aliases(str(tmp_path / "neve"), environment)
     aliases.save(Alias("y", "https://h"))
-    with pytest.raises(CliError, match="MC_HOST_x"):
+    with pytest.raises(ClientError, match="MC_HOST_x"):
         aliases.remove("x")
-    with pytest.raises(CliError, match="known: x, y"):
+    with pytest.raises(ClientError, match="known: x, y"):
         aliases.remove("z")
     aliases.remove("y")
     assert list(aliases.all()) == ["x"]

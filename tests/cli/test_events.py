@@ -3,7 +3,7 @@
 import json
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.cli.scripted_server import Scripted, ScriptedServer
+from tests.client.scripted_server import Scripted, ScriptedServer
 
 from neve.testing.cli import CommandLine
 

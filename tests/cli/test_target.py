@@ -2,9 +2,10 @@
 
 import pytest
 
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.globs import fixed_part, has_glob, matcher
 from neve.cli.target import Local, Remote, Standard, Target, parse, parse_remote
+from neve.client.errors import ClientError
 
 NAMES = {"a", "data"}
 
@@ -45,7 +46,7 @@ def test_remote_targets_that_lack_something() -> None:
         parse_remote("a", NAMES, "bucket")
     with pytest.raises(UsageError, match="name an object"):
         parse_remote("a/b/", NAMES, "key")
-    with pytest.raises(CliError, match="no alias 'other'"):
+    with pytest.raises(ClientError, match="no alias 'other'"):
         parse_remote("other/b", NAMES)
     with pytest.raises(UsageError, match="local"):
         parse_remote("./a/b", NAMES)

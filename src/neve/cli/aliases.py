@@ -11,11 +11,13 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
+from neve.client.alias import Alias
+from neve.client.errors import ClientError
 
 PATHS = ("auto", "on", "off")
 """Bucket in the path: `on`; in the host name: `off`; `auto`: as the known clouds want it."""
@@ -24,39 +26,6 @@ _NAME = re.compile(r"[A-Za-z][\w-]*", re.ASCII)
 _KEYS_TOKEN = re.compile(r"(https?://)(.*?):(.*?):(.*)@(.*)")
 _KEYS = re.compile(r"(https?://)(.*?):(.*)@(.*)")
 _VARIABLES = ("NEVE_HOST_", "MC_HOST_")
-
-
-@dataclass(frozen=True)
-class Alias:
-    """A server and how to talk to it. Without an access key: anonymous."""
-
-    name: str
-    url: str
-    access_key: str = ""
-    secret_key: str = ""
-    session_token: str = ""
-    path: str = "auto"
-    region: str = ""
-    source: str = ""
-    """Where it was found: a file or a variable."""
-
-    @property
-    def anonymous(self) -> bool:
-        """Whether requests go out unsigned."""
-        return not self.access_key
-
-    def entry(self) -> dict[str, str]:
-        """The alias as it stands in a file, with its secret."""
-        pairs = {
-            "url": self.url,
-            "accessKey": self.access_key,
-            "secretKey": self.secret_key,
-            "sessionToken": self.session_token,
-            "api": "s3v4",
-            "path": self.path,
-            "region": self.region,
-        }
-        return {name: value for name, value in pairs.items() if value or "Key" in name}
 
 
 class Aliases:
@@ -79,11 +48,11 @@ class Aliases:
         return name in self.all()
 
     def get(self, name: str) -> Alias:
-        """Return the alias. Raises: CliError, with what could be meant."""
+        """Return the alias. Raises: ClientError, with what could be meant."""
         alias = self.all().get(name)
         if alias is None:
             known = ", ".join(self.all()) or "none yet"
-            raise CliError(
+            raise ClientError(
                 f"there is no alias {name!r} (known: {known}); make it with: "
                 f"neve alias set {name} https://…",
                 "NoSuchAlias",
@@ -99,14 +68,14 @@ class Aliases:
         self._write(own)
 
     def remove(self, name: str) -> None:
-        """Take an alias out of our own file. Raises: CliError when it is not there."""
+        """Take an alias out of our own file. Raises: ClientError when it is not there."""
         own = read_file(self.file)
         if name not in own:
             elsewhere = self.all().get(name)
             if elsewhere is None:
                 self.get(name)
             else:
-                raise CliError(
+                raise ClientError(
                     f"the alias {name!r} comes from {elsewhere.source}: remove it there.",
                     "ForeignAlias",
                     name,
@@ -163,7 +132,7 @@ def mc_file(environment: Mapping[str, str] | None = None) -> str:
 def read_file(path: str, needed: bool = True) -> dict[str, Alias]:
     """Return the aliases of a file, none when it is absent.
 
-    Raises: CliError when the file is not one of aliases; only if it is `needed`.
+    Raises: ClientError when the file is not one of aliases; only if it is `needed`.
     """
     try:
         with open(path) as stream:
@@ -172,10 +141,10 @@ def read_file(path: str, needed: bool = True) -> dict[str, Alias]:
         return {}
     except OSError as error:
         if needed:
-            raise CliError(f"cannot read {path}: {error.strerror}.", "BadAliases") from error
+            raise ClientError(f"cannot read {path}: {error.strerror}.", "BadAliases") from error
     except ValueError as error:
         if needed:
-            raise CliError(f"{path} is no file of aliases: {error}.", "BadAliases") from error
+            raise ClientError(f"{path} is no file of aliases: {error}.", "BadAliases") from error
     return {}
 
 
@@ -212,7 +181,7 @@ def parse_entry(name: str, entry: Any, source: str) -> Alias:
 def parse_host(name: str, text: str, source: str) -> Alias:
     """Return the alias of mc's form, `https://KEY:SECRET[:TOKEN]@HOST`; keys are not decoded.
 
-    Raises: CliError.
+    Raises: ClientError.
     """
     for pattern in (_KEYS_TOKEN, _KEYS):
         match = pattern.fullmatch(text)
@@ -225,7 +194,7 @@ def parse_host(name: str, text: str, source: str) -> Alias:
     try:
         return replace(alias, url=check_url(alias.url))
     except UsageError as error:
-        raise CliError(f"{source} is not understood: {error}", "BadAliases", name) from error
+        raise ClientError(f"{source} is not understood: {error}", "BadAliases", name) from error
 
 
 def check_name(name: str) -> str:

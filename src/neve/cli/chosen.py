@@ -7,10 +7,11 @@ import argparse
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from neve.cli import s3
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.session import Session
 from neve.cli.target import Remote
+from neve.client import s3
+from neve.client.errors import ClientError
 
 
 class Chosen(NamedTuple):
@@ -35,7 +36,7 @@ def add_choice(parser: argparse.ArgumentParser) -> None:
 def choose(options: argparse.Namespace, session: Session) -> Iterator[Chosen]:
     """Return what the flags and `options.target` name; delete markers are left out.
 
-    Raises: UsageError, CliError when there is nothing.
+    Raises: UsageError, ClientError when there is nothing.
     """
     target = session.remote(options.target, "" if options.recursive else "key")
     if options.recursive and not target.bucket:
@@ -51,7 +52,7 @@ def choose(options: argparse.Namespace, session: Session) -> Iterator[Chosen]:
             found = True
             yield Chosen(target.at(row.key), row.version if options.versions else "")
     if not found:
-        raise CliError(f"there is nothing at {target}.", "NoSuchKey", str(target))
+        raise ClientError(f"there is nothing at {target}.", "NoSuchKey", str(target))
 
 
 def _rows(server: s3.S3, target: Remote, versions: bool) -> Iterator[s3.Object]:

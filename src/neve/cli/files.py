@@ -3,14 +3,14 @@
 import sys
 from pathlib import Path
 
-from neve.cli.errors import CliError
+from neve.client.errors import ClientError
 
 
 def read_document(path: str) -> bytes:
-    """Return what is in the file. Raises: CliError when it cannot be read."""
+    """Return what is in the file. Raises: ClientError when it cannot be read."""
     if path == "-":
         return sys.stdin.buffer.read()
     try:
         return Path(path).expanduser().read_bytes()
     except OSError as error:
-        raise CliError(f"cannot read {path}: {error.strerror}.", "LocalFile", path) from error
+        raise ClientError(f"cannot read {path}: {error.strerror}.", "LocalFile", path) from error

@@ -14,8 +14,8 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import IO, Annotated, Any, ClassVar, Protocol
 
-from neve.cli.errors import CliError
 from neve.cli.units import iso_time
+from neve.client.errors import ClientError
 from neve.errors import NeveError
 
 _COLOURS = {"bold": 1, "dim": 2, "red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36}
@@ -101,9 +101,9 @@ class Failure(Result):
 
 def failure_of(error: NeveError, target: str = "") -> Failure:
     """Return the result that an error is, for verbs that go on after it."""
-    code = error.code if isinstance(error, CliError) else type(error).__name__
+    code = error.code if isinstance(error, ClientError) else type(error).__name__
     return Failure(
-        str(error), code, target or (error.target if isinstance(error, CliError) else "")
+        str(error), code, target or (error.target if isinstance(error, ClientError) else "")
     )
 
 

@@ -5,12 +5,14 @@ import os
 from collections.abc import Iterable
 from typing import Any, Self
 
-from neve.cli.aliases import Alias, Aliases, config_folder, mc_file
+from neve.cli.aliases import Aliases, config_folder, mc_file
 from neve.cli.errors import UsageError
 from neve.cli.output import Output, Result, failure_of
-from neve.cli.s3 import S3
 from neve.cli.target import Remote, Target, parse, parse_remote
-from neve.cli.transport import ATTEMPTS, TIMEOUT_S, Transport
+from neve.client.admin import Admin
+from neve.client.alias import Alias
+from neve.client.s3 import S3
+from neve.client.transport import ATTEMPTS, TIMEOUT_S, Transport
 from neve.errors import NeveError
 
 
@@ -79,6 +81,14 @@ class Session:
             if os.path.isdir(place):
                 found += [os.path.join(place, name) for name in sorted(os.listdir(place))]
         return tuple(found)
+
+
+def admin_of(session: Session, alias: str) -> Admin:
+    """Return the admin API of an alias. Raises: ClientError, UsageError when more is named."""
+    name = alias.rstrip("/")
+    if "/" in name:
+        raise UsageError(f"name the server alone: {name.partition('/')[0]}.")
+    return Admin(session.server(name))
 
 
 def run_verb(module: Any, options: argparse.Namespace) -> int:

@@ -7,8 +7,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from neve.cli.errors import Unreachable
-from neve.cli.transport import Stream
+from neve.client.errors import Unreachable
+from neve.client.transport import Stream
 
 PIECE_BYTES = 1 << 16
 

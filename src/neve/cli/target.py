@@ -9,7 +9,8 @@ import os
 from dataclasses import dataclass
 from typing import Protocol
 
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
+from neve.client.errors import ClientError
 
 
 class Names(Protocol):
@@ -83,7 +84,7 @@ def parse(text: str, aliases: Names) -> Target:
 def parse_remote(text: str, aliases: Names, needs: str = "") -> Remote:
     """Return the remote target; `needs` is `bucket` or `key` when it must name one.
 
-    Raises: CliError (no such alias), UsageError (no bucket or key).
+    Raises: ClientError (no such alias), UsageError (no bucket or key).
     """
     target = parse(text, aliases)
     if text.startswith(("http://", "https://", "s3://")):
@@ -92,7 +93,7 @@ def parse_remote(text: str, aliases: Names, needs: str = "") -> Remote:
         first = text.partition("/")[0]
         if text.startswith(("/", "./", "../", "~")) or text == "-":
             raise UsageError(f"{text} is local; this verb wants alias/bucket/key.")
-        raise CliError(
+        raise ClientError(
             f"there is no alias {first!r}; see neve alias ls, or make it with: "
             f"neve alias set {first} https://…",
             "NoSuchAlias",

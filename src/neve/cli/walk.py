@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from neve.cli import s3
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.globs import fixed_part, has_glob, matcher
 from neve.cli.output import failure_of
 from neve.cli.session import Session
 from neve.cli.target import Local, Remote, Target
+from neve.client import s3
+from neve.client.errors import ClientError
 
 
 class Entry(NamedTuple):
@@ -35,7 +36,7 @@ class Entry(NamedTuple):
 
 
 def walk(session: Session, target: Target, versions: bool = False) -> Iterator[Entry]:
-    """Everything below the target. Raises: CliError when there is nothing of that name."""
+    """Everything below the target. Raises: ClientError when there is nothing of that name."""
     if isinstance(target, Local):
         yield from local(session, target.path)
     elif isinstance(target, Remote) and target.bucket:
@@ -54,7 +55,7 @@ def resolve(session: Session, text: str) -> Target:
     if isinstance(target, Local) and not os.path.lexists(target.path):
         first = text.partition("/")[0]
         if text.startswith(("/", "./", "../", "~")) or os.path.lexists(first):
-            raise CliError(f"there is no file or folder {text}.", "NoSuchFile", text)
+            raise ClientError(f"there is no file or folder {text}.", "NoSuchFile", text)
         return session.remote(text)
     return target
 
@@ -86,7 +87,7 @@ def remote(session: Session, target: Remote, versions: bool = False) -> Iterator
             row.storage_class, row.version, row.latest, row.marker,
         )  # fmt: skip
     if wanted and not found:
-        raise CliError(f"there is nothing at {target}.", "NoSuchKey", str(target))
+        raise ClientError(f"there is nothing at {target}.", "NoSuchKey", str(target))
 
 
 def local(session: Session, path: str) -> Iterator[Entry]:
@@ -95,7 +96,7 @@ def local(session: Session, path: str) -> Iterator[Entry]:
         try:
             yield _file(os.path.basename(path), path)
         except OSError as error:
-            raise CliError(f"{path}: {error.strerror}.", "LocalFile", path) from error
+            raise ClientError(f"{path}: {error.strerror}.", "LocalFile", path) from error
         return
     yield from _below(session, path.rstrip("/") or "/", "")
 
@@ -104,7 +105,7 @@ def _below(session: Session, folder: str, prefix: str) -> Iterator[Entry]:
     try:
         found = list(os.scandir(folder))
     except OSError as error:
-        failed = CliError(f"{folder}: {error.strerror}.", "LocalFile", folder)
+        failed = ClientError(f"{folder}: {error.strerror}.", "LocalFile", folder)
         session.output.show(failure_of(failed))
         return
     # A folder stands where its keys do: `a/x` comes behind `a-b`.

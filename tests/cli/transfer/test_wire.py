@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.scripted_server import Scripted, ScriptedServer, error
+from tests.client.scripted_server import Scripted, ScriptedServer, error
 
-from neve.cli.aliases import Alias
-from neve.cli.errors import CliError, ServerError, Unreachable
 from neve.cli.transfer.body import Bytes
 from neve.cli.transfer.wire import Request, Wire
-from neve.cli.transport import Transport
+from neve.client.alias import Alias
+from neve.client.errors import ClientError, ServerError, Unreachable
+from neve.client.transport import Transport
 from neve.testing.cli import CommandLine
 from neve.testing.moto import MotoServer
 
@@ -251,7 +251,7 @@ def test_an_unknown_length_is_refused_with_a_sentence(tmp_path: Path) -> None:
         Scripted(headers=head(b"")), Scripted(body=b"1\r\nx\r\n0\r\n\r\n",
         headers=head(b"") | {"Transfer-Encoding": "chunked"})
     ) as server:  # fmt: skip
-        with pytest.raises(CliError, match="does not say how long the object is"):
+        with pytest.raises(ClientError, match="does not say how long the object is"):
             with wire(server.url) as found:
                 found.call(get(), lambda reply: reply.size)
                 found.call(get(), lambda reply: reply.size)

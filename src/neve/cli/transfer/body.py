@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable
 from typing import Protocol
 
-from neve.cli.errors import CliError
+from neve.client.errors import ClientError
 
 PIECE = 1 << 20
 UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -21,14 +21,14 @@ Meter = Callable[[int], None]
 """Is told of every so many bytes that went through; may wait, or raise to stop."""
 
 
-class Changed(CliError):
+class Changed(ClientError):
     """The source is not any more what it was when its transfer began."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} changed while it was read.", "Changed", what)
 
 
-class Interrupted(CliError):
+class Interrupted(ClientError):
     """The run is being ended; what is under way is given up."""
 
     def __init__(self) -> None:

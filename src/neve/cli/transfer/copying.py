@@ -6,7 +6,6 @@ Objects over 5 GiB, which CopyObject does not take, are copied in parts (UploadP
 from functools import partial
 from urllib.parse import quote
 
-from neve.cli.errors import CliError
 from neve.cli.target import Remote
 from neve.cli.transfer.attributes import kept
 from neve.cli.transfer.engine import Engine, Pair
@@ -15,7 +14,8 @@ from neve.cli.transfer.pool import Done, Pieces, failed
 from neve.cli.transfer.results import Copied
 from neve.cli.transfer.sources import tags_of
 from neve.cli.transfer.wire import Reply, Request
-from neve.cli.xml import parse
+from neve.client.errors import ClientError
+from neve.client.xml import parse
 
 COPY_BYTES_MAX = 5 << 30
 COPY_PART_BYTES = 1 << 30
@@ -29,7 +29,7 @@ def across(engine: Engine, pair: Pair, done: Done) -> None:
     source, target = _ends(pair)
     same = (source.bucket, source.key) == (target.bucket, target.key)
     if same and not (pair.entry.version or engine.settings.headers or engine.settings.tags):
-        raise CliError(f"{source} and {target} are the same object.", "SameFile", str(source))
+        raise ClientError(f"{source} and {target} are the same object.", "SameFile", str(source))
     meter = engine.meter(pair.entry.label, pair.entry.size, up=True)
     whole = False
     try:
@@ -155,7 +155,7 @@ class _Parts:
                 self._done([_copied(self._pair, etag, version)])
                 return
             self._multipart.abort()
-        except CliError as problem:
+        except ClientError as problem:
             error = error or problem
         self._meter.end(done=False)
-        self._done([failed(error or CliError("not copied."), self._pair.entry.label)])
+        self._done([failed(error or ClientError("not copied."), self._pair.entry.label)])

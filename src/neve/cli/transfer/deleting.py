@@ -5,12 +5,12 @@ from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
-from neve.cli import s3
 from neve.cli.output import Failure, Result
 from neve.cli.target import Remote
 from neve.cli.transfer.engine import Engine
 from neve.cli.transfer.pool import Done, Job
 from neve.cli.transfer.results import Planned, Removed
+from neve.client import s3
 
 
 class Doomed(NamedTuple):

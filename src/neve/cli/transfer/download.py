@@ -8,7 +8,6 @@ import os
 import threading
 from functools import partial
 
-from neve.cli.errors import CliError, ServerError
 from neve.cli.target import Local, Remote
 from neve.cli.transfer.attributes import MC_ATTRS, apply_attributes
 from neve.cli.transfer.body import PIECE, Changed
@@ -19,6 +18,7 @@ from neve.cli.transfer.pool import Done, Pieces, failed
 from neve.cli.transfer.results import Copied
 from neve.cli.transfer.verify import Expected, expected_of
 from neve.cli.transfer.wire import Reply, Request
+from neve.client.errors import ClientError, ServerError
 
 RANGE_BYTES = 16 << 20
 TRIES = 3
@@ -150,7 +150,7 @@ class _Ranges:
 
     def _take(self, start: int, stop: int, reply: Reply) -> int:
         if reply.size != stop - start:
-            raise CliError("the server does not answer with ranges of objects.", "NoRanges")
+            raise ClientError("the server does not answer with ranges of objects.", "NoRanges")
         assert self._landing
         running = self._expected.running() if self._expected.combines else None
         buffer, position = _buffer(), start
@@ -194,7 +194,7 @@ class _Ranges:
             self._done([failed(error, self._pair.entry.label)])
 
     def _check(self, landing: Landing) -> None:
-        """Raises: CliError when what was written is not the object."""
+        """Raises: ClientError when what was written is not the object."""
         expected, what = self._expected, self._pair.entry.label
         if expected.combines:
             pieces = [self._crcs[start] for start in sorted(self._crcs)]
@@ -213,7 +213,7 @@ def beside(engine: Engine, pair: Pair, done: Done) -> None:
     assert isinstance(target, Local)
     assert isinstance(entry.place, Local)
     if os.path.exists(target.path) and os.path.samefile(entry.place.path, target.path):
-        raise CliError(f"{entry.label} and {target.path} are the same file.", "SameFile")
+        raise ClientError(f"{entry.label} and {target.path} are the same file.", "SameFile")
     meter = engine.meter(entry.label, entry.size, up=True)
     whole = False
     file = open_source(entry.place.path)

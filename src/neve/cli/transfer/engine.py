@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result
 from neve.cli.session import Session
 from neve.cli.target import Local, Remote
@@ -26,6 +26,7 @@ from neve.cli.transfer.results import Copied, LeftOut, Planned, Removed, Transfe
 from neve.cli.transfer.wire import Wire
 from neve.cli.transfers import Transfers
 from neve.cli.units import parse_size
+from neve.client.errors import ClientError
 
 PART_BYTES = 16 << 20
 PARTS_MAX = 10_000
@@ -206,7 +207,7 @@ class Engine:
         if isinstance(target, Local):
             try:
                 self._names.check(target.path)
-            except CliError as error:
+            except ClientError as error:
                 failure = failed(error, entry.label)
                 return Job(entry.label, lambda done: done([failure]))
 
@@ -314,13 +315,13 @@ def part_bytes_of(size: int, wanted: int) -> int:
 
 
 def open_source(path: str) -> int:
-    """Open a file that is to be read. Raises: CliError when it has become something else."""
+    """Open a file that is to be read. Raises: ClientError when it has become something else."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     import stat
 
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
-        raise CliError(f"{path} is not a file any more.", "SpecialFile", path)
+        raise ClientError(f"{path} is not a file any more.", "SpecialFile", path)
     return file
 
 

@@ -9,13 +9,14 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from neve.cli import s3
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.globs import fixed_part, has_glob, matcher
 from neve.cli.output import Failure, Result
 from neve.cli.target import Local, Remote
 from neve.cli.transfer.landing import is_temporary
 from neve.cli.transfer.results import LeftOut
+from neve.client import s3
+from neve.client.errors import ClientError
 
 Warn = Callable[[Result], None]
 
@@ -40,15 +41,15 @@ class Entry:
 
 
 def local_entries(path: str, recursive: bool, keep_base: bool, warn: Warn) -> Iterator[Entry]:
-    """The file, or the files below the folder. Raises: CliError, UsageError."""
+    """The file, or the files below the folder. Raises: ClientError, UsageError."""
     try:
         state = os.stat(path)
     except OSError as error:
-        raise CliError(f"{path}: {error.strerror}.", "LocalFile", path) from error
+        raise ClientError(f"{path}: {error.strerror}.", "LocalFile", path) from error
     base = os.path.basename(path.rstrip("/"))
     if not stat.S_ISDIR(state.st_mode):
         if not stat.S_ISREG(state.st_mode):
-            raise CliError(f"{path} is {_kind(state.st_mode)}, not a file.", "SpecialFile", path)
+            raise ClientError(f"{path} is {_kind(state.st_mode)}, not a file.", "SpecialFile", path)
         yield Entry(Local(path), base, state.st_size, state.st_mtime)
         return
     if not recursive:
@@ -115,7 +116,7 @@ def remote_entries(
 ) -> Iterator[Entry]:
     """The object, or the objects below the prefix or matching the pattern.
 
-    Raises: CliError when something was named and nothing is there; UsageError.
+    Raises: ClientError when something was named and nothing is there; UsageError.
     """
     key = source.key
     if has_glob(key):
@@ -139,7 +140,7 @@ def remote_entries(
             found = True
             yield entry_of(source, row, start)
     if not found and key:
-        raise CliError(f"there is nothing at {source}.", "NoSuchKey", str(source))
+        raise ClientError(f"there is nothing at {source}.", "NoSuchKey", str(source))
 
 
 def entry_of(source: Remote, row: s3.Object, start: int) -> Entry:
@@ -171,11 +172,11 @@ def _matching(server: s3.S3, source: Remote) -> Iterator[Entry]:
             found = True
             yield entry_of(source, row, start)
     if not found:
-        raise CliError(f"nothing matches {source}.", "NoSuchKey", str(source))
+        raise ClientError(f"nothing matches {source}.", "NoSuchKey", str(source))
 
 
-def _absent(server: s3.S3, source: Remote) -> CliError:
+def _absent(server: s3.S3, source: Remote) -> ClientError:
     below = next(server.objects(source.bucket, source.key + "/", page=1), None)
     if below is not None:
         return UsageError(f"{source} is a folder; with all in it: -r.")
-    return CliError(f"there is no object {source}.", "NoSuchKey", str(source))
+    return ClientError(f"there is no object {source}.", "NoSuchKey", str(source))

@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from neve.cli import s3
-from neve.cli.errors import ServerError
 from neve.cli.output import Failure, Result
 from neve.cli.target import Remote
 from neve.cli.transfer.engine import Engine, Pair
@@ -20,6 +18,8 @@ from neve.cli.transfer.plan import place_of
 from neve.cli.transfer.pool import Done, Job, failed
 from neve.cli.transfer.results import Copied, Planned
 from neve.cli.transfer.wire import Request
+from neve.client import s3
+from neve.client.errors import ServerError
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
@@ -53,14 +53,14 @@ def history_jobs(engine: Engine, source: Remote, target: Remote, chosen: Filter)
 
 
 def keep_versions(engine: Engine, source: Remote, target: Remote) -> None:
-    """Have the target keep versions if the source does. Raises: CliError."""
+    """Have the target keep versions if the source does. Raises: ClientError."""
     setting = engine.session.server(source.alias).get_setting(source.bucket, "versioning")
     if not setting or b"<Status>Enabled</Status>" not in setting:
         return
     server = engine.session.server(target.alias)
     there = server.get_setting(target.bucket, "versioning")
     if not there or b"<Status>Enabled</Status>" not in there:
-        from neve.cli.xml import document, element
+        from neve.client.xml import document, element
 
         body = document("VersioningConfiguration", [element("Status", "Enabled")])
         server.put_setting(target.bucket, "versioning", body, "have versions kept")

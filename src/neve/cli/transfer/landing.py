@@ -12,7 +12,7 @@ import tempfile
 import threading
 from typing import Self
 
-from neve.cli.errors import CliError
+from neve.client.errors import ClientError
 
 SUFFIX = ".neve-part"
 _NAME_BYTES_MAX = 255
@@ -25,12 +25,12 @@ def is_temporary(name: str) -> bool:
 
 
 def path_of(folder: str, name: str) -> str:
-    """Return where the object of that name lands below the folder. Raises: CliError."""
+    """Return where the object of that name lands below the folder. Raises: ClientError."""
     parts = name.rstrip("/").split("/")
     bad = next((part for part in parts if part in ("", ".", "..")), None)
     if bad is not None or "\0" in name:
         what = "the sign NUL" if "\0" in name else f"the component {bad!r}"
-        raise CliError(
+        raise ClientError(
             f"the key {name!r} cannot name a file below {folder or '.'}: it has {what}.",
             "BadName",
             name,
@@ -46,7 +46,7 @@ class Names:
         self._seen: dict[str, str] = {}
 
     def check(self, path: str) -> None:
-        """Take note of a file. Raises: CliError when it would be written over another."""
+        """Take note of a file. Raises: ClientError when it would be written over another."""
         if self._folds is None:
             self._folds = folds_case(os.path.dirname(path) or ".")
         if not self._folds:
@@ -54,7 +54,7 @@ class Names:
         first = self._seen.setdefault(path.casefold(), path)
         if first != path:
             sentence = f"{path} and {first} are one file here: names do not differ by case."
-            raise CliError(sentence, "BadName", path)
+            raise ClientError(sentence, "BadName", path)
 
 
 def folds_case(folder: str) -> bool:
@@ -98,7 +98,7 @@ class Landing:
             except BlockingIOError as error:
                 os.close(file)
                 sentence = f"{self.path} is being written by another process."
-                raise CliError(sentence, "Busy", self.path) from error
+                raise ClientError(sentence, "Busy", self.path) from error
             if _same_file(file, self._temporary):
                 os.ftruncate(file, 0)
                 return file
@@ -149,16 +149,16 @@ def make_folder(path: str) -> None:
 
 
 def _check(path: str) -> None:
-    """Raises: CliError when a file cannot be put there without harm."""
+    """Raises: ClientError when a file cannot be put there without harm."""
     try:
         mode = os.stat(path).st_mode
     except OSError:
         return
     if stat.S_ISDIR(mode):
         sentence = f"{path} is a folder, and the object wants to be a file of this name."
-        raise CliError(sentence, "BadName", path)
+        raise ClientError(sentence, "BadName", path)
     if not stat.S_ISREG(mode):
-        raise CliError(
+        raise ClientError(
             f"{path} is a device or a pipe: use neve cat … > {path}", "SpecialFile", path
         )
 

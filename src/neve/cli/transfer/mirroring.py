@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from neve.cli.errors import CliError, ServerError
 from neve.cli.output import Failure, Result
 from neve.cli.target import Local, Remote
 from neve.cli.transfer.deleting import Doomed, delete_jobs
@@ -26,6 +25,7 @@ from neve.cli.transfer.journal import MirrorJournal
 from neve.cli.transfer.plan import place_of
 from neve.cli.transfer.pool import Done, Job, failed
 from neve.cli.transfer.results import Copied, Planned, Removed
+from neve.client.errors import ClientError, ServerError
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _DELETE_BATCH = 1000
@@ -72,7 +72,7 @@ class Mirroring:
     def _copies(self, ends: Ends, entry: Entry, there: Entry | None) -> Iterator[Job]:
         try:
             pair = Pair(entry, place_of(ends.target, entry.name))
-        except CliError as error:
+        except ClientError as error:
             self._engine.warn(failed(error, entry.label))
             return
         if isinstance(pair.target, Local) and is_folder(entry) and os.path.isdir(pair.target.path):
@@ -137,7 +137,7 @@ class Mirroring:
             for entry in _entries(self._engine, ends.target, lambda result: None):
                 if self._filter.takes_name(entry.name):
                     yield entry
-        except CliError as error:
+        except ClientError as error:
             if error.code not in ("NoSuchKey", "LocalFile", "NoSuchBucket"):
                 raise
 
@@ -165,7 +165,7 @@ class _Unlink:
 
 
 def make_target(engine: Engine, target: Local | Remote) -> None:
-    """Have the bucket that is mirrored to. Raises: CliError."""
+    """Have the bucket that is mirrored to. Raises: ClientError."""
     if engine.settings.dry_run or not isinstance(target, Remote):
         return
     server = engine.session.server(target.alias)

@@ -7,7 +7,6 @@ written since it was read stays.
 import os
 from collections.abc import Iterable
 
-from neve.cli.errors import CliError, ServerError
 from neve.cli.output import Result
 from neve.cli.target import Local, Remote
 from neve.cli.transfer.engine import Arrived, Engine, Pair
@@ -15,6 +14,7 @@ from neve.cli.transfer.entries import Entry
 from neve.cli.transfer.pool import failed
 from neve.cli.transfer.results import Copied
 from neve.cli.transfer.wire import Request
+from neve.client.errors import ClientError, ServerError
 
 
 def remover(engine: Engine) -> Arrived:
@@ -24,7 +24,7 @@ def remover(engine: Engine) -> Arrived:
         try:
             _check(engine, pair, copied)
             _remove(engine, pair.entry)
-        except (CliError, OSError) as error:
+        except (ClientError, OSError) as error:
             return [failed(error, pair.entry.label)]
         return []
 
@@ -32,7 +32,7 @@ def remover(engine: Engine) -> Arrived:
 
 
 def _check(engine: Engine, pair: Pair, copied: Copied) -> None:
-    """Raises: CliError when the target is not what was sent."""
+    """Raises: ClientError when the target is not what was sent."""
     target = pair.target
     if isinstance(target, Local):
         size = os.stat(target.path).st_size if not copied.target.endswith("/") else 0
@@ -44,7 +44,7 @@ def _check(engine: Engine, pair: Pair, copied: Copied) -> None:
         size = int(found.get("content-length", -1))
         etag = found.get("etag", "").strip('"')
     if size != copied.size or etag != copied.etag:
-        raise CliError(
+        raise ClientError(
             f"{pair.entry.label} was copied and stays, since {target} is not what was sent.",
             "NotVerified",
             pair.entry.label,
@@ -52,7 +52,7 @@ def _check(engine: Engine, pair: Pair, copied: Copied) -> None:
 
 
 def _remove(engine: Engine, entry: Entry) -> None:
-    """Remove a source that is still what was copied. Raises: CliError."""
+    """Remove a source that is still what was copied. Raises: ClientError."""
     place = entry.place
     if isinstance(place, Local):
         now = os.stat(place.path)
@@ -81,8 +81,10 @@ def _state(engine: Engine, place: Remote) -> tuple[int, str]:
     return int(found.get("content-length", -1)), found.get("etag", "").strip('"')
 
 
-def _stays(entry: Entry) -> CliError:
-    return CliError(f"{entry.label} was copied and stays, since it changed meanwhile.", "Changed")
+def _stays(entry: Entry) -> ClientError:
+    return ClientError(
+        f"{entry.label} was copied and stays, since it changed meanwhile.", "Changed"
+    )
 
 
 def remove_empty_folders(path: str) -> None:

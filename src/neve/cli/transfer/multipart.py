@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from neve.cli.errors import CliError
 from neve.cli.target import Remote
 from neve.cli.transfer.body import encoded
-from neve.cli.transport import Transport
-from neve.cli.xml import document, element, parse
+from neve.client.errors import ClientError
+from neve.client.transport import Transport
+from neve.client.xml import document, element, parse
 
 
 class Sent(NamedTuple):
@@ -89,7 +89,7 @@ class Multipart:
 
 
 def check_document(name: str, code: str, said: str, target: str) -> None:
-    """Raises: CliError when a success turned out to be a failure: S3 begins its answer early."""
+    """Raises: ClientError when a success turned out to be a failure: S3 begins its answer early."""
     if name == "Error":
         what = said.rstrip(". ")
-        raise CliError(f"could not write {target}: {what} ({code}).", code, target)
+        raise ClientError(f"could not write {target}: {what} ({code}).", code, target)

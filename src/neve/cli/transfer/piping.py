@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from functools import partial
 from typing import IO
 
-from neve.cli.errors import CliError
 from neve.cli.output import Result
 from neve.cli.session import Session
 from neve.cli.target import Remote
@@ -21,6 +20,7 @@ from neve.cli.transfer.pool import Done, Job
 from neve.cli.transfer.results import Copied, Planned
 from neve.cli.transfer.upload import put_body
 from neve.cli.transfers import Transfers
+from neve.client.errors import ClientError
 
 SMALL_PARTS = 2_000
 LARGE_PART_BYTES = 64 << 20
@@ -75,7 +75,7 @@ class _Piping:
         while data:
             self._count += 1
             if self._count > PARTS_MAX:
-                raise CliError("the stream is longer than an object may be: use --part-size.")
+                raise ClientError("the stream is longer than an object may be: use --part-size.")
             self._size += len(data)
             yield Job(str(self._target), partial(self._part, self._count, data))
             large = self._count >= SMALL_PARTS
@@ -92,7 +92,7 @@ class _Piping:
                 crc = combined_crc32c(crc, value, parts[number].size)
             try:
                 etag, version = multipart.complete(parts, crc)
-            except CliError:
+            except ClientError:
                 self.give_up()
                 raise
             verified = "CRC-32C" if all(part.crc32c for part in parts.values()) else "size"
@@ -108,7 +108,7 @@ class _Piping:
         if self._multipart:
             try:
                 self._multipart.abort()
-            except CliError:
+            except ClientError:
                 pass  # The server is gone: its own rules end the upload.
             self._multipart = None
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.globs import fixed_part, has_glob
 from neve.cli.session import Session
 from neve.cli.target import Local, Remote, Target
@@ -18,6 +18,7 @@ from neve.cli.transfer.entries import Entry, local_entries, remote_entries
 from neve.cli.transfer.filters import Filter
 from neve.cli.transfer.landing import path_of
 from neve.cli.transfer.pool import failed
+from neve.client.errors import ClientError
 
 
 class Plan(NamedTuple):
@@ -35,7 +36,7 @@ class Plan(NamedTuple):
 def plan_of(
     session: Session, sources: list[str], target_text: str, recursive: bool, version: str = ""
 ) -> Plan:
-    """Read the arguments. Raises: CliError."""
+    """Read the arguments. Raises: ClientError."""
     found = [(text, source_target(session, text)) for text in sources]
     target = session.target(target_text)
     if not isinstance(target, Local | Remote):
@@ -52,11 +53,11 @@ def plan_of(
 
 
 def source_target(session: Session, text: str) -> Local | Remote:
-    """Return what a source names. Raises: CliError when it is neither here nor remote."""
+    """Return what a source names. Raises: ClientError when it is neither here nor remote."""
     source = session.target(text)
     if isinstance(source, Local) and not os.path.lexists(source.path):
         if text.startswith(("/", "./", "../", "~")) or "/" not in text:
-            raise CliError(f"{text}: there is no such file or folder.", "LocalFile", text)
+            raise ClientError(f"{text}: there is no such file or folder.", "LocalFile", text)
         source = session.remote(text)
     if not isinstance(source, Local | Remote):
         raise UsageError("'-', the standard input, goes with one target: neve pipe TARGET.")
@@ -76,7 +77,7 @@ def pairs_of(engine: Engine, plan: Plan, chosen: Filter) -> Iterator[Pair]:
                 continue
             try:
                 yield Pair(entry, place_of(plan.target, entry.name) if plan.folder else plan.target)
-            except CliError as error:
+            except ClientError as error:
                 engine.warn(failed(error, entry.label))
 
 
@@ -89,7 +90,7 @@ def entries_of(engine: Engine, text: str, source: Local | Remote, plan: Plan) ->
 
 
 def place_of(target: Local | Remote, name: str) -> Local | Remote:
-    """Return where something of that name goes below a folder. Raises: CliError."""
+    """Return where something of that name goes below a folder. Raises: ClientError."""
     if isinstance(target, Local):
         # The prefix itself can be an object: it stands for the folder.
         return Local(path_of(target.path, name)) if name else target

@@ -15,9 +15,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from neve.cli.errors import CliError
 from neve.cli.output import Failure, Result, failure_of
 from neve.cli.transfer.body import Interrupted
+from neve.client.errors import ClientError
 from neve.errors import NeveError
 
 WORKERS_FIRST = 8
@@ -268,15 +268,15 @@ def failed(error: Exception, target: str) -> Failure:
     return Failure(f"{target}: {type(error).__name__}: {error}", "Failed", target)
 
 
-def local_error(error: OSError, target: str) -> CliError:
+def local_error(error: OSError, target: str) -> ClientError:
     """Return the sentence for what a file or folder of this machine refused."""
     name = error.filename if isinstance(error.filename, str) else target
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return CliError(f"the disk is full: {name} could not be written.", "DiskFull", target)
+        return ClientError(f"the disk is full: {name} could not be written.", "DiskFull", target)
     if error.errno == errno.ENAMETOOLONG:
-        return CliError(f"{name}: this name is too long for a file.", "BadName", target)
+        return ClientError(f"{name}: this name is too long for a file.", "BadName", target)
     if error.errno in (errno.ENOTDIR, errno.EISDIR):
-        return CliError(
+        return ClientError(
             f"{name}: a file and a folder cannot have the same name; keys can.", "BadName", target
         )
-    return CliError(f"{name}: {error.strerror or error}.", "LocalFile", target)
+    return ClientError(f"{name}: {error.strerror or error}.", "LocalFile", target)

@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import Protocol
 from urllib.parse import urlencode
 
-from neve.cli.errors import CliError, ServerError
 from neve.cli.target import Local, Remote
 from neve.cli.transfer.attributes import MC_ATTRS, attributes_of, content_type_of, kept
 from neve.cli.transfer.body import Body, Bytes, Changed, Slice
@@ -19,6 +18,7 @@ from neve.cli.transfer.engine import Engine, open_source, quiet_meter
 from neve.cli.transfer.entries import Entry
 from neve.cli.transfer.verify import expected_of
 from neve.cli.transfer.wire import Reply, Request
+from neve.client.errors import ClientError, ServerError
 
 IN_MEMORY_BYTES = 1 << 20
 """Files up to this size are read at once and signed as a whole."""
@@ -135,7 +135,7 @@ class ObjectSource:
 
         def take(reply: Reply) -> None:
             if reply.size != size:
-                raise CliError("the server does not answer with ranges of objects.", "NoRanges")
+                raise ClientError("the server does not answer with ranges of objects.", "NoRanges")
             done = 0
             while done < size:
                 count = reply.read_into(data[done : done + (1 << 20)])
@@ -175,7 +175,7 @@ def source_of(engine: Engine, entry: Entry) -> Source:
 
 def tags_of(engine: Engine, place: Remote, query: dict[str, str]) -> str:
     """Return an object's tags as the header of a PUT wants them."""
-    from neve.cli.xml import parse
+    from neve.client.xml import parse
 
     transport = engine.session.server(place.alias).transport
     answer = transport.request(

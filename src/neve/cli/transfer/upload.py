@@ -8,7 +8,6 @@ is gone on with if the source is still the same, and each part that is there is 
 import hashlib
 from functools import partial
 
-from neve.cli.errors import CliError, ServerError, Unreachable
 from neve.cli.target import Remote
 from neve.cli.transfer.body import (
     Body,
@@ -26,6 +25,7 @@ from neve.cli.transfer.results import Copied
 from neve.cli.transfer.sources import Source, source_of
 from neve.cli.transfer.verify import plain_md5
 from neve.cli.transfer.wire import Request
+from neve.client.errors import ClientError, ServerError, Unreachable
 
 TRIES = 3
 _CHECKSUM = "x-amz-checksum-crc32c"
@@ -102,13 +102,13 @@ def put_body(
 
 
 def _verified(headers: dict[str, str], body: Body, crc: str, target: str) -> str:
-    """By what it is known that the server has what was sent. Raises: CliError."""
+    """By what it is known that the server has what was sent. Raises: ClientError."""
     if headers.get(_CHECKSUM, "").partition("-")[0] == crc:
         return "CRC-32C"
     md5 = plain_md5(headers)
     if md5 and isinstance(body, Bytes):
         if hashlib.md5(body.data, usedforsecurity=False).hexdigest() != md5:
-            raise CliError(
+            raise ClientError(
                 f"{target} arrived damaged: its MD5 is not that of the source.", "Damaged"
             )
         return "MD5"
@@ -242,6 +242,6 @@ class _Parts:
             return
         try:
             self._multipart.abort()
-        except CliError:
+        except ClientError:
             return  # The saved state stays, and the next run ends it.
         self._engine.uploads.forget(self._name)

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from neve.cli.errors import CliError
+from neve.client.errors import ClientError
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 _PREFIX = "x-amz-checksum-"
@@ -91,9 +91,9 @@ class Expected(NamedTuple):
         return Running(self.algorithm) if self.algorithm else None
 
     def check(self, digest: bytes, what: str) -> None:
-        """Raises: CliError when the bytes are not those of the object."""
+        """Raises: ClientError when the bytes are not those of the object."""
         if self.algorithm and digest != self.digest:
-            raise CliError(
+            raise ClientError(
                 f"{what} arrived damaged: its {self.name} is {digest.hex()}, "
                 f"the server says {self.digest.hex()}.",
                 "Damaged",

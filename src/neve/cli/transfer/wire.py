@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from neve.cli.errors import CliError, ServerError
-from neve.cli.refusals import refusal_of, region_of, unreachable_of
 from neve.cli.transfer.body import EMPTY, Body, Bytes, Interrupted, Meter
-from neve.cli.transport import (
+from neve.client.errors import ClientError, ServerError
+from neve.client.refusals import refusal_of, region_of, unreachable_of
+from neve.client.transport import (
     AGAIN,
     AGAIN_CODES,
     Answer,
@@ -94,9 +94,9 @@ class Reply:
 
     @property
     def size(self) -> int:
-        """Bytes of the body. Raises: CliError when the server does not say."""
+        """Bytes of the body. Raises: ClientError when the server does not say."""
         if self.left < 0:
-            raise CliError("the server does not say how long the object is.", "NoLength")
+            raise ClientError("the server does not say how long the object is.", "NoLength")
         return self.left
 
     def read_into(self, view: memoryview) -> int:

@@ -8,11 +8,12 @@ import os
 import sys
 from collections.abc import Generator, Iterable
 
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result
 from neve.cli.session import Session
 from neve.cli.target import Local, Remote, Target
 from neve.cli.units import parse_size
+from neve.client.errors import ClientError
 
 EXAMPLES = """\
 examples:
@@ -70,7 +71,7 @@ def pieces(
                 file.seek(max(0, size + start) if start < 0 else start)
                 yield from iter(lambda: file.read(_PIECE), b"")
         except OSError as error:
-            raise CliError(f"{target.path}: {error.strerror}.", "LocalFile") from error
+            raise ClientError(f"{target.path}: {error.strerror}.", "LocalFile") from error
     elif start:
         raise UsageError("the standard input is read from its beginning.")
     else:

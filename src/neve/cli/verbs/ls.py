@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar
 
-from neve.cli import s3
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.globs import fixed_part, has_glob, matcher
 from neve.cli.output import Failure, Result, Style
 from neve.cli.session import Session
 from neve.cli.target import Local, Remote
 from neve.cli.units import format_size, format_time
+from neve.client import s3
+from neve.client.errors import ClientError
 
 EXAMPLES = """\
 examples:
@@ -201,14 +202,14 @@ def _below(result: Result, bucket: str) -> Result:
 
 
 def _remote(target: Remote, options: argparse.Namespace, server: s3.S3) -> Iterator[Result]:
-    """The rows of a bucket. Raises: CliError when something was named and nothing is there."""
+    """The rows of a bucket. Raises: ClientError when something was named and nothing is there."""
     rows = _uploads if options.incomplete else _rows
     found = False
     for row in rows(target, options, server):
         found = True
         yield row
     if target.key and not found and not options.incomplete:
-        raise CliError(f"there is nothing at {target}.", "NoSuchKey", str(target))
+        raise ClientError(f"there is nothing at {target}.", "NoSuchKey", str(target))
 
 
 def _uploads(target: Remote, options: argparse.Namespace, server: s3.S3) -> Iterator[Result]:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from neve.cli.errors import ServerError
 from neve.cli.output import Failure, Result, Style, failure_of
-from neve.cli.s3 import S3
 from neve.cli.session import Session
-from neve.cli.xml import document, element
+from neve.client.errors import ServerError
+from neve.client.s3 import S3
+from neve.client.xml import document, element
 from neve.errors import NeveError
 
 EXAMPLES = """\

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from neve.cli.output import Failure, Result, Style, failure_of
-from neve.cli.s3 import S3
 from neve.cli.session import Session
 from neve.cli.units import parse_duration
+from neve.client.s3 import S3
 from neve.errors import NeveError
 
 EXAMPLES = """\

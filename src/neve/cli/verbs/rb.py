@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, ClassVar
 
-from neve.cli import s3
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result, Style, failure_of
 from neve.cli.session import Session
 from neve.cli.target import Remote
+from neve.client import s3
+from neve.client.errors import ClientError
 from neve.errors import NeveError
 
 EXAMPLES = """\
@@ -63,7 +64,7 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
             server.delete_bucket(target.bucket)
             yield BucketRemoved(name, count)
         except NeveError as error:
-            if isinstance(error, CliError) and error.code == "BucketNotEmpty":
+            if isinstance(error, ClientError) and error.code == "BucketNotEmpty":
                 sentence = f"the bucket {name} is not empty; remove it with all in it: --force"
                 yield Failure(sentence, error.code, name)
             else:
@@ -99,6 +100,6 @@ def _empty(server: s3.S3, bucket: str) -> int:
         if failed:
             first = failed[0]
             sentence = f"{len(failed):,} objects could not be removed, such as {first.key!r}: "
-            raise CliError(sentence + first.message, first.code, f"{bucket}/{first.key}")
+            raise ClientError(sentence + first.message, first.code, f"{bucket}/{first.key}")
         count += len(batch)
     return count

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from neve.cli.errors import CliError
 from neve.cli.output import Failure, Result, Style
 from neve.cli.session import Session
 from neve.cli.units import parse_duration
+from neve.client.errors import ClientError
 
 EXAMPLES = """\
 examples:
@@ -51,10 +51,10 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
             try:
                 # Servers without this path answer that there is no such bucket: they do answer.
                 server.transport.request("HEAD", key="minio/health/ready", accept=range(300, 500))
-            except CliError as error:
+            except ClientError as error:
                 if time.monotonic() < deadline:
                     time.sleep(_STEP_S)
                     continue
-                raise CliError(f"{alias.name} is not ready: {error}", error.code) from error
+                raise ClientError(f"{alias.name} is not ready: {error}", error.code) from error
             yield Ready(alias.name)
             return

@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import groupby
 
-from neve.cli import s3
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.globs import fixed_part, has_glob, matcher
 from neve.cli.output import Failure, Result, failure_of
 from neve.cli.session import Session
@@ -24,6 +23,8 @@ from neve.cli.transfer.filters import Filter, add_filters
 from neve.cli.transfer.pool import Done, Job
 from neve.cli.transfer.results import Planned, Removed, TransferSummary
 from neve.cli.transfers import Transfers
+from neve.client import s3
+from neve.client.errors import ClientError
 
 EXAMPLES = """\
 examples:
@@ -136,7 +137,7 @@ def _named(options: argparse.Namespace, engine: Engine, texts: Iterable[str]) ->
                 yield target
             except UsageError:
                 raise
-            except CliError as error:
+            except ClientError as error:
                 engine.warn(failure_of(error, text))
 
     for _, group in groupby(places(), key=lambda place: (place.alias, place.bucket)):
@@ -150,14 +151,14 @@ def _named(options: argparse.Namespace, engine: Engine, texts: Iterable[str]) ->
 
 
 def _check_present(engine: Engine, target: Remote) -> None:
-    """Raises: CliError when there is no such object; a deletion would not say so."""
+    """Raises: ClientError when there is no such object; a deletion would not say so."""
     server = engine.session.server(target.alias)
     if server.find(target.bucket, target.key) is not None:
         return
     below = next(server.objects(target.bucket, target.key + "/", page=1), None)
     if below is not None:
         raise UsageError(f"{target} is a folder; remove all in it: -r --force.")
-    raise CliError(f"there is no object {target}.", "NoSuchKey", str(target))
+    raise ClientError(f"there is no object {target}.", "NoSuchKey", str(target))
 
 
 def _versions_of(engine: Engine, place: Remote) -> Iterator[Doomed]:
@@ -188,7 +189,7 @@ def _below(options: argparse.Namespace, engine: Engine, target: Remote) -> Itera
             version = (row.version or "null") if options.versions else ""
             yield Doomed(target.at(row.key), version, row.size)
     if key and not found and not options.force:
-        raise CliError(f"there is nothing at {target}.", "NoSuchKey", str(target))
+        raise ClientError(f"there is nothing at {target}.", "NoSuchKey", str(target))
 
 
 def _uploads(options: argparse.Namespace, engine: Engine, target: Remote) -> Iterator[Job]:

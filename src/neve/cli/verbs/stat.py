@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar
 
-from neve.cli import s3, xml
-from neve.cli.errors import CliError, ServerError
 from neve.cli.globs import has_glob
 from neve.cli.output import Failure, Result, Style, failure_of, table
 from neve.cli.session import Session
 from neve.cli.target import Local, Remote
 from neve.cli.units import format_size, format_time, iso_time
 from neve.cli.walk import resolve, walk
+from neve.client import s3, xml
+from neve.client.errors import ClientError, ServerError
 from neve.errors import NeveError
 
 EXAMPLES = """\
@@ -262,7 +262,7 @@ def _files(path: str, recursive: bool, session: Session) -> Iterator[Result]:
         try:
             state = os.stat(each)
         except OSError as error:
-            raise CliError(f"{each}: {error.strerror}.", "LocalFile", each) from error
+            raise ClientError(f"{each}: {error.strerror}.", "LocalFile", each) from error
         moment = datetime.fromtimestamp(state.st_mtime, UTC)
         mode = f"{state.st_mode & 0o7777:o}"
         yield FileStat(each, state.st_size, moment, mode, os.path.isdir(each))

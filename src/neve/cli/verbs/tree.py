@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, NamedTuple
 
-from neve.cli import s3
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.globs import has_glob
 from neve.cli.output import Failure, Result, Style
 from neve.cli.session import Session
 from neve.cli.target import Local, Remote, Target
 from neve.cli.walk import is_folder, resolve
+from neve.client import s3
+from neve.client.errors import ClientError
 
 EXAMPLES = """\
 examples:
@@ -79,10 +80,10 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
 
 
 def _check(session: Session, target: Remote) -> None:
-    """Raise CliError when there is nothing at all below the target."""
+    """Raise ClientError when there is nothing at all below the target."""
     server = session.server(target.alias)
     if next(server.objects(target.bucket, target.key, page=1), None) is None:
-        raise CliError(f"there is nothing below {target}.", "NoSuchKey", str(target))
+        raise ClientError(f"there is nothing below {target}.", "NoSuchKey", str(target))
 
 
 def _below(
@@ -124,7 +125,7 @@ def _local_children(path: str) -> Iterator[Child]:
     try:
         found = sorted(os.scandir(path), key=lambda item: os.fsencode(item.name))
     except OSError as error:
-        raise CliError(f"{path}: {error.strerror}.", "LocalFile", path) from error
+        raise ClientError(f"{path}: {error.strerror}.", "LocalFile", path) from error
     for item in found:
         folder = is_folder(item)
         yield Child(item.name + "/" * folder, Local(item.path), folder)

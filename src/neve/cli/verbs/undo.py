@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import groupby
 
-from neve.cli import s3
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result
 from neve.cli.session import Session
 from neve.cli.target import Remote
@@ -20,6 +19,8 @@ from neve.cli.transfer.engine import Engine
 from neve.cli.transfer.filters import Filter, add_filters
 from neve.cli.transfer.results import Planned, Removed, TransferSummary
 from neve.cli.transfers import Transfers
+from neve.client import s3
+from neve.client.errors import ClientError
 
 EXAMPLES = """\
 examples:
@@ -68,11 +69,11 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
 
 
 def _check_versions(session: Session, target: Remote) -> None:
-    """Raises: CliError when the bucket never kept versions: the object itself would be removed."""
+    """Raises: ClientError when the bucket never kept versions: the object itself would go."""
     server = session.server(target.alias)
     setting = server.get_setting(target.bucket, "versioning", "see whether it keeps versions")
     if not setting or b"<Status>" not in setting:
-        raise CliError(
+        raise ClientError(
             f"the bucket {target.alias}/{target.bucket} keeps no versions: nothing can be undone.",
             "NoVersions",
             str(target),
@@ -98,7 +99,7 @@ def _doomed(options: argparse.Namespace, session: Session, target: Remote) -> It
                 break
             yield Doomed(target.at(key), row.version or "null", row.size)
     if not found:
-        raise CliError(f"there is nothing at {target}.", "NoSuchKey", str(target))
+        raise ClientError(f"there is nothing at {target}.", "NoSuchKey", str(target))
 
 
 def _meant(key: str, wanted: str, recursive: bool) -> bool:

@@ -15,7 +15,7 @@ from neve.cli.session import Session
 from neve.cli.streams import documents
 from neve.cli.units import format_size, format_time
 from neve.cli.verbs.event._events import event_names, told
-from neve.cli.xml import moment
+from neve.client.xml import moment
 
 EXAMPLES = """\
 examples:

@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from neve.cli.admin import admin_of
-from neve.cli.errors import CliError
 from neve.cli.output import Failure, Result, Style
-from neve.cli.session import Session
+from neve.cli.session import Session, admin_of
+from neve.client.errors import ClientError
 
 EXAMPLES = """\
 examples:
@@ -55,7 +54,7 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     found = admin.call("GET", "info", doing="read where the store is")
     (node, *_) = found.get("servers") or [{}]
     if not str(node.get("version", "")).startswith("neve"):
-        raise CliError(
+        raise ClientError(
             f"{admin.alias} is no Neve server; copy its buckets with neve mirror {admin.alias}/ …",
             "NotImplemented",
             admin.alias,

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from neve.cli.admin import admin_of
 from neve.cli.output import Failure, Result, Style
-from neve.cli.session import Session
+from neve.cli.session import Session, admin_of
 from neve.cli.units import format_duration, format_size
 
 EXAMPLES = """\

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
-from neve.cli.admin import admin_of
 from neve.cli.output import Failure, Result, Style
-from neve.cli.session import Session
+from neve.cli.session import Session, admin_of
 from neve.cli.streams import documents
 from neve.cli.units import format_time
-from neve.cli.xml import moment
+from neve.client.xml import moment
 
 EXAMPLES = """\
 examples:

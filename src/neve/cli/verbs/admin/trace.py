@@ -11,13 +11,12 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, ClassVar
 
-from neve.cli.admin import admin_of
 from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result, Style
-from neve.cli.session import Session
+from neve.cli.session import Session, admin_of
 from neve.cli.streams import documents
 from neve.cli.units import format_size, parse_duration
-from neve.cli.xml import moment
+from neve.client.xml import moment
 
 EXAMPLES = """\
 examples:

@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from neve.cli.aliases import Alias, check_name, check_url, mc_file, parse_entries, parse_entry
+from neve.cli.aliases import check_name, check_url, mc_file, parse_entries, parse_entry
 from neve.cli.aliases import read_file as read_aliases
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result, Style, failure_of
 from neve.cli.session import Session
+from neve.client.alias import Alias
+from neve.client.errors import ClientError
 from neve.errors import NeveError
 
 EXAMPLES = """\
@@ -93,6 +95,6 @@ def _found(file: str, name: str | None) -> list[Alias]:
             raise UsageError(f"{shown} holds one alias: give its name as well.")
         return [parse_entry(name, document, shown)]
     except OSError as error:
-        raise CliError(f"cannot read {shown}: {error.strerror}.", "LocalFile") from error
+        raise ClientError(f"cannot read {shown}: {error.strerror}.", "LocalFile") from error
     except ValueError as error:
-        raise CliError(f"{shown} is no file of aliases: {error}.", "BadAliases") from error
+        raise ClientError(f"{shown} is no file of aliases: {error}.", "BadAliases") from error

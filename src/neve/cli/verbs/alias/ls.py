@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from neve.cli.aliases import Alias
 from neve.cli.output import Failure, Result, Style
 from neve.cli.session import Session
+from neve.client.alias import Alias
 
 EXAMPLES = """\
 examples:

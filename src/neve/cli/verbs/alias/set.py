@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
-from neve.cli.aliases import PATHS, Alias, check_name, check_url
-from neve.cli.errors import CliError, ServerError, UsageError
+from neve.cli.aliases import PATHS, check_name, check_url
+from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result, Style
 from neve.cli.prompts import ask
-from neve.cli.s3 import S3
 from neve.cli.session import Session
+from neve.client.alias import Alias
+from neve.client.errors import ClientError, ServerError
+from neve.client.s3 import S3
 
 EXAMPLES = """\
 examples:
@@ -112,7 +114,7 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
 
 
 def _check_keys(server: S3, absent: str) -> str:
-    """Return what the server calls itself. Raises: CliError when the keys are wrong."""
+    """Return what the server calls itself. Raises: ClientError when the keys are wrong."""
     try:
         answer = server.transport.request(
             "GET", absent, query={"location": ""}, doing="check the keys", accept=(404,)
@@ -124,7 +126,7 @@ def _check_keys(server: S3, absent: str) -> str:
         return ""
     if b"NoSuchBucket" not in answer.body:
         host = server.transport.host
-        raise CliError(f"{host} does not answer as an S3 server: is this its web page's port?")
+        raise ClientError(f"{host} does not answer as an S3 server: is this its web page's port?")
     return answer.headers.get("server", "")
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from neve.cli.errors import CliError
-from neve.cli.s3 import S3
+from neve.client.errors import ClientError
+from neve.client.s3 import S3
 
 ARN = "arn:aws:s3:::"
 LIST = "s3:ListBucket"
@@ -105,13 +105,13 @@ def write(server: S3, grants: Grants) -> None:
 
 
 def parse(bucket: str, body: bytes) -> Grants:
-    """Return what a policy says. Raises: CliError when it is none."""
+    """Return what a policy says. Raises: ClientError when it is none."""
     try:
         document = json.loads(body)
         statements = document["Statement"]
         version = str(document.get("Version") or "2012-10-17")
     except (ValueError, KeyError, TypeError) as error:
-        raise CliError("the bucket's policy is no JSON document.", "NotS3") from error
+        raise ClientError("the bucket's policy is no JSON document.", "NotS3") from error
     grants = Grants(bucket, version=version)
     for each in [statements] if isinstance(statements, dict) else statements:
         found = _rules_of(bucket, each)

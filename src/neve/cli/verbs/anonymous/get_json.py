@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from neve.cli.errors import CliError
 from neve.cli.output import Failure, Result, Style
 from neve.cli.session import Session
+from neve.client.errors import ClientError
 
 EXAMPLES = """\
 examples:
@@ -46,5 +46,5 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     body = server.get_setting(target.bucket, "policy", "read the bucket's policy")
     name = f"{target.alias}/{target.bucket}"
     if body is None:
-        raise CliError(f"{name} has no policy.", "NoSuchBucketPolicy", name)
+        raise ClientError(f"{name} has no policy.", "NoSuchBucketPolicy", name)
     yield PolicyDocument(name, dict(json.loads(body)))

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from neve.cli import s3
 from neve.cli.output import Failure, Result, Style
 from neve.cli.session import Session
 from neve.cli.verbs.anonymous import _policy
+from neve.client import s3
 
 EXAMPLES = """\
 examples:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 from neve.cli.errors import UsageError
 from neve.cli.output import Result, Style
-from neve.cli.xml import Node, document, element, parse
+from neve.client.xml import Node, document, element, parse
 
 _LISTS = {
     "AllowedOrigins": "AllowedOrigin",

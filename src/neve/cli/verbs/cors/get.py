@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from neve.cli.output import Failure, Result
 from neve.cli.session import Session
 from neve.cli.verbs.cors._rules import CorsRules, rules_of
-from neve.cli.xml import parse
+from neve.client.xml import parse
 
 EXAMPLES = """\
 examples:

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, TypeVar
 
-from neve.cli.errors import CliError, ServerError
 from neve.cli.output import Result, Style
-from neve.cli.s3 import S3
 from neve.cli.target import Remote
-from neve.cli.xml import parse
+from neve.client.errors import ClientError, ServerError
+from neve.client.s3 import S3
+from neve.client.xml import parse
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ def told(server: S3, call: Callable[[], T]) -> T:
     except ServerError as error:
         if error.code != "NotImplemented":
             raise
-        raise CliError(
+        raise ClientError(
             f"this server has no encryption at rest of its own ({server.transport.host}).",
             error.code,
             server.alias.name,

@@ -7,7 +7,7 @@ from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result
 from neve.cli.session import Session
 from neve.cli.verbs.encrypt._encryption import Encryption, read, told
-from neve.cli.xml import document, element
+from neve.client.xml import document, element
 
 EXAMPLES = """\
 examples:

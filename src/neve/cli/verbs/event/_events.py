@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, TypeVar
 
-from neve.cli.errors import CliError, ServerError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.output import Result, Style
-from neve.cli.s3 import S3
 from neve.cli.target import Remote
-from neve.cli.xml import Node, document, element, parse
+from neve.client.errors import ClientError, ServerError
+from neve.client.s3 import S3
+from neve.client.xml import Node, document, element, parse
 
 T = TypeVar("T")
 NAMES = {
@@ -99,7 +100,7 @@ def told(server: S3, call: Callable[[], T]) -> T:
     except ServerError as error:
         if error.code != "NotImplemented":
             raise
-        raise CliError(
+        raise ClientError(
             f"this server has no event notifications ({server.transport.host}).",
             error.code,
             server.alias.name,

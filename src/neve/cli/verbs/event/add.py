@@ -3,11 +3,11 @@
 import argparse
 from collections.abc import Iterator
 
-from neve.cli.errors import CliError
 from neve.cli.output import Failure, Result
 from neve.cli.session import Session
 from neve.cli.verbs.event import _events
 from neve.cli.verbs.event._events import EventRule
+from neve.client.errors import ClientError
 
 EXAMPLES = """\
 examples:
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     rules = _events.read(server, target)
     same = [rule for rule in rules if _key(rule) == _key(new)]
     if same and not options.ignore_existing:
-        raise CliError(f"{name} has this rule already.", "EventExists", name)
+        raise ClientError(f"{name} has this rule already.", "EventExists", name)
     if not same:
         _events.write(server, target, [*rules, new])
     found = [rule for rule in _events.read(server, target) if _key(rule) == _key(new)]

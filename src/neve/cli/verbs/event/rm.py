@@ -3,11 +3,12 @@
 import argparse
 from collections.abc import Iterator
 
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result
 from neve.cli.session import Session
 from neve.cli.verbs.event import _events
 from neve.cli.verbs.event._events import EventRule, NoEvents
+from neve.client.errors import ClientError
 
 EXAMPLES = """\
 examples:
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     left = [rule for rule in rules if options.arn and rule.arn != options.arn]
     name = f"{target.alias}/{target.bucket}"
     if len(left) == len(rules):
-        raise CliError(f"{name} sends no such notifications.", "NoSuchEvent", name)
+        raise ClientError(f"{name} sends no such notifications.", "NoSuchEvent", name)
     _events.write(server, target, left)
     if not left:
         yield NoEvents(name)

@@ -18,14 +18,15 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Annotated, Any, ClassVar
 
-from neve.cli import s3
-from neve.cli.admin import Admin, admin_of
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result, Style
-from neve.cli.session import Session
+from neve.cli.session import Session, admin_of
 from neve.cli.target import Remote
 from neve.cli.units import format_size
-from neve.cli.xml import moment, parse
+from neve.client import s3
+from neve.client.admin import Admin
+from neve.client.errors import ClientError
+from neve.client.xml import moment, parse
 
 EXAMPLES = """\
 examples:
@@ -124,7 +125,7 @@ class _Move:
             try:
                 self._make(name)
                 names.append(name)
-            except CliError as error:
+            except ClientError as error:
                 yield self._missed(name, str(error))
         self.buckets = len(names)
         for number in range(_PASSES):
@@ -143,7 +144,7 @@ class _Move:
             done = self._target.call(
                 "PUT", "import-iam-v2", document=archive, doing="take users from an archive"
             )
-        except CliError as error:
+        except ClientError as error:
             yield self._missed("users, groups, policies and access keys", str(error))
             return
         for kind, failures in (done.get("failed") or {}).items():
@@ -163,7 +164,7 @@ class _Move:
                 "PUT", "import-bucket-metadata", query, document=about, doing=doing
             )
             locked = f"{name}/{_LOCK}" in zipfile.ZipFile(io.BytesIO(about)).namelist()
-        except (CliError, zipfile.BadZipFile) as error:
+        except (ClientError, zipfile.BadZipFile) as error:
             yield self._missed(f"settings of {name}", str(error))
             return
         told: dict[str, Any] = (done.get("buckets") or {}).get(name) or {}
@@ -176,7 +177,7 @@ class _Move:
             self._locked.append(name)
 
     def _make(self, name: str) -> None:
-        """Make the bucket if its settings have not made it. Raises: CliError."""
+        """Make the bucket if its settings have not made it. Raises: ClientError."""
         server = self._target.server
         if not any(bucket.name == name for bucket in server.buckets()):
             server.make_bucket(name)
@@ -221,7 +222,7 @@ class _Move:
             for one, other in zip(versions, there.get(key, [])):
                 try:
                     self._copy_lock(Remote("", name, key), one, other)
-                except CliError as error:
+                except ClientError as error:
                     yield self._missed(f"lock of {name}/{key} ({one})", str(error))
 
     def _versions(self, side: Admin, name: str) -> Iterator[tuple[str, list[str]]]:

@@ -7,10 +7,10 @@ from typing import Annotated, ClassVar
 
 from neve.cli.chosen import Chosen, add_choice, choose
 from neve.cli.output import Result, Style, failure_of
-from neve.cli.s3 import S3
 from neve.cli.session import Session
 from neve.cli.verbs.retention._retention import get_lock, put_lock
-from neve.cli.xml import document, element, parse
+from neve.client.s3 import S3
+from neve.client.xml import document, element, parse
 from neve.errors import NeveError
 
 

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from neve.cli.admin import Admin
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.output import Result, Style
-from neve.cli.s3 import S3
 from neve.cli.session import Session
 from neve.cli.target import Remote
 from neve.cli.units import format_size
+from neve.client.admin import Admin
+from neve.client.errors import ClientError
+from neve.client.s3 import S3
 
 Document = dict[str, Any]
 
@@ -76,7 +77,7 @@ class Place:
         return "prefix" if self.target.key else "bucket"
 
     def change(self, changes: Document | None) -> None:
-        """Change the limits that are named; None takes all of it away. Raises: CliError."""
+        """Change the limits that are named; None takes all of it away. Raises: ClientError."""
         if not self.neve:
             self._change_at_minio(changes)
             return
@@ -133,7 +134,7 @@ class Place:
         changes = {"bytes": None} if changes is None else changes
         if self.of != "bucket" or set(changes) != {"bytes"}:
             host = self.server.transport.host
-            raise CliError(
+            raise ClientError(
                 f"{host} has quotas of buckets only, and of bytes only (--size).", "NotImplemented"
             )
         size = changes["bytes"] or 0
@@ -192,9 +193,9 @@ def of_prefixes(place: Place) -> Iterator[Quota]:
 
 
 def of_store(server: S3) -> Iterator[Quota]:
-    """Every bucket, the users with a quota, the default. Raises: CliError when it has no such."""
+    """Every bucket, the users with a quota, the default. Raises: ClientError when it has none."""
     if not knows_quotas(server, ""):
-        raise CliError(f"{server.transport.host} has quotas of buckets only: name one.")
+        raise ClientError(f"{server.transport.host} has quotas of buckets only: name one.")
     usage = ask(server, "", "neve-usage", "read what is used")
     for name, used in sorted(usage["buckets"].items()):
         yield quota_of("bucket", f"{server.alias.name}/{name}", used)

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, ClassVar
 
 from neve.cli.chosen import Chosen, choose
-from neve.cli.errors import CliError, ServerError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.output import Result, Style, failure_of
-from neve.cli.s3 import S3, md5_of
 from neve.cli.session import Session
 from neve.cli.target import Remote
 from neve.cli.units import format_time, iso_time
-from neve.cli.xml import document, element, moment, parse
+from neve.client.errors import ClientError, ServerError
+from neve.client.s3 import S3, md5_of
+from neve.client.xml import document, element, moment, parse
 from neve.errors import NeveError
 
 MODES = ("governance", "compliance")
@@ -112,7 +113,7 @@ def get_lock(server: S3, found: Chosen, name: str) -> bytes | None:
 def put_lock(
     server: S3, found: Chosen, name: str, body: bytes, headers: dict[str, str] | None = None
 ) -> None:
-    """Set `retention` or `legal-hold` of a version. Raises: CliError in a bucket without locks."""
+    """Set `retention` or `legal-hold` of a version. Raises: ClientError where no locks are."""
     target = found.target
     try:
         server.transport.request(
@@ -184,8 +185,8 @@ def add_bypass(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _without_lock(bucket: str) -> CliError:
-    return CliError(
+def _without_lock(bucket: str) -> ClientError:
+    return ClientError(
         f"{bucket} has no object lock: a bucket gets it when it is made, neve mb --with-lock.",
         "NoObjectLock",
         bucket,

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar
 
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.output import Result, Style, to_json
 from neve.cli.units import format_duration, format_time, parse_duration
+from neve.client.errors import ClientError
 
 EXPIRE_S_MAX = 7 * 86_400
 
@@ -46,7 +47,7 @@ def expiry_of(text: str) -> int:
 
 
 def load(folder: str) -> list[Share]:
-    """Return all that still hold. Raises: CliError when the file cannot be read."""
+    """Return all that still hold. Raises: ClientError when the file cannot be read."""
     path = _file(folder)
     try:
         with open(path) as stream:
@@ -55,7 +56,7 @@ def load(folder: str) -> list[Share]:
     except FileNotFoundError:
         return []
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CliError(f"{path} is no list of shares; move it away.", "BadShares") from error
+        raise ClientError(f"{path} is no list of shares; move it away.", "BadShares") from error
     now = datetime.now(UTC)
     return [share for share in shares if share.expires > now]
 

@@ -4,13 +4,14 @@ import argparse
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from neve.cli import s3
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result
 from neve.cli.session import Session
 from neve.cli.target import Remote
 from neve.cli.verbs.share import _shares
 from neve.cli.verbs.share._shares import Share
+from neve.client import s3
+from neve.client.errors import ClientError
 
 EXAMPLES = """\
 examples:
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
         url = server.presign("GET", target.bucket, key, seconds, query)
         made.append(Share("download", str(target.at(key)), url, url, expires))
     if not made:
-        raise CliError(f"there is nothing at {target}.", "NoSuchKey", str(target))
+        raise ClientError(f"there is nothing at {target}.", "NoSuchKey", str(target))
     _shares.add(session.aliases.folder, made)
     yield from made
 

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from neve.cli.errors import CliError
 from neve.cli.output import Failure, Result
-from neve.cli.s3 import S3
 from neve.cli.session import Session
 from neve.cli.target import Remote
 from neve.cli.units import iso_time, parse_size
 from neve.cli.verbs.share import _shares
 from neve.cli.verbs.share._shares import Share
+from neve.client.errors import ClientError
+from neve.client.s3 import S3
 from neve.signing import amz_date_of, scope_of, signature, signing_key
 
 EXAMPLES = """\
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     target = session.remote(options.target, "bucket" if options.recursive else "key")
     server = session.server(target.alias)
     if not server.bucket_exists(target.bucket):
-        raise CliError(
+        raise ClientError(
             f"there is no bucket {target.bucket!r} at {target.alias}.", "NoSuchBucket", str(target)
         )
     expires = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=seconds)
@@ -69,7 +69,7 @@ def _fields(
     """The fields of the form, its policy and signature among them."""
     alias, region = server.alias, server.transport.region(target.bucket)
     if alias.anonymous:
-        raise CliError(
+        raise ClientError(
             f"the alias {alias.name!r} has no keys, and a form must be signed.", "Anonymous"
         )
     date = amz_date_of(None)

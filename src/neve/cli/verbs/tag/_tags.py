@@ -9,9 +9,9 @@ from urllib.parse import unquote_plus
 from neve.cli.chosen import Chosen, choose
 from neve.cli.errors import UsageError
 from neve.cli.output import Result, Style, table
-from neve.cli.s3 import S3, md5_of
 from neve.cli.session import Session
-from neve.cli.xml import document, element, parse
+from neve.client.s3 import S3, md5_of
+from neve.client.xml import document, element, parse
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from neve import __version__
-from neve.cli.admin import admin_of
 from neve.cli.output import Failure, Result, Style, failure_of
-from neve.cli.session import Session
+from neve.cli.session import Session, admin_of
 from neve.errors import NeveError
 
 VERBS: dict[str, str] = {

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from neve.cli.output import Result, Style
-from neve.cli.s3 import S3
 from neve.cli.target import Remote
-from neve.cli.xml import document, element, parse
+from neve.client.s3 import S3
+from neve.client.xml import document, element, parse
 
 
 @dataclass(frozen=True)

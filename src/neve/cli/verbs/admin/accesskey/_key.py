@@ -10,7 +10,7 @@ from neve.cli.errors import UsageError
 from neve.cli.files import read_document
 from neve.cli.output import Result, Style
 from neve.cli.units import format_time, iso_time, parse_duration, parse_time
-from neve.cli.xml import moment
+from neve.client.xml import moment
 
 _NEVER_YEARS = (1, 1970)
 """Servers write these years for a key without an end."""

@@ -3,9 +3,8 @@
 import argparse
 from collections.abc import Iterator
 
-from neve.cli.admin import admin_of
 from neve.cli.output import Failure, Result
-from neve.cli.session import Session
+from neve.cli.session import Session, admin_of
 from neve.cli.verbs.admin.accesskey._key import AccessKey, key_of
 
 EXAMPLES = """\

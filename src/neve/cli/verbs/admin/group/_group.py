@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from neve.cli.admin import Admin
 from neve.cli.output import Result, Style
+from neve.client.admin import Admin
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from neve.cli.admin import Admin
 from neve.cli.errors import UsageError
 from neve.cli.output import Result, Style
 from neve.cli.verbs.admin._done import AdminDone
+from neve.client.admin import Admin
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def add_holder(parser: argparse.ArgumentParser) -> None:
 
 
 def associate(admin: Admin, options: argparse.Namespace, verb: str) -> Iterator[AdminDone]:
-    """Attach or detach. Raises: UsageError, CliError."""
+    """Attach or detach. Raises: UsageError, ClientError."""
     if bool(options.user) == bool(options.group):
         raise UsageError("give one of --user and --group.")
     holder = options.user or options.group

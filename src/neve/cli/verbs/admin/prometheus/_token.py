@@ -9,8 +9,8 @@ import hmac
 import json
 import time
 
-from neve.cli.aliases import Alias
-from neve.cli.errors import CliError
+from neve.client.alias import Alias
+from neve.client.errors import ClientError
 
 LIFE_S = 100 * 365 * 86_400
 PATHS = {
@@ -22,9 +22,9 @@ PATHS = {
 
 
 def bearer_token(alias: Alias, life_s: int = LIFE_S) -> str:
-    """Return the token of an alias. Raises: CliError when it has no keys."""
+    """Return the token of an alias. Raises: ClientError when it has no keys."""
     if alias.anonymous:
-        raise CliError(f"the alias {alias.name!r} has no keys to make a token of.", "Anonymous")
+        raise ClientError(f"the alias {alias.name!r} has no keys to make a token of.", "Anonymous")
     head = {"alg": "HS512", "typ": "JWT"}
     claims = {"exp": int(time.time()) + life_s, "sub": alias.access_key, "iss": "prometheus"}
     signed = b".".join(_encode(json.dumps(part).encode()) for part in (head, claims))

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar
 
-from neve.cli.errors import ServerError
 from neve.cli.output import Failure, Result, Style
 from neve.cli.session import Session
 from neve.cli.verbs.admin.prometheus._token import PATHS, bearer_token
+from neve.client.errors import ServerError
 
 EXAMPLES = """\
 examples:

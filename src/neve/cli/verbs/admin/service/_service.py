@@ -2,9 +2,8 @@
 
 import argparse
 
-from neve.cli.admin import admin_of
 from neve.cli.prompts import confirm
-from neve.cli.session import Session
+from neve.cli.session import Session, admin_of
 from neve.cli.verbs.admin._done import AdminDone
 
 
@@ -16,7 +15,7 @@ def add_service(parser: argparse.ArgumentParser, asks: bool) -> None:
 
 
 def act(options: argparse.Namespace, session: Session, action: str, done: str) -> AdminDone:
-    """Ask if need be, and do it. Raises: UsageError, CliError."""
+    """Ask if need be, and do it. Raises: UsageError, ClientError."""
     admin = admin_of(session, options.alias)
     if "yes" in options:
         confirm(f"{action.capitalize()} the server {admin.alias}?", options.yes)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
 from neve.cli.output import Result, Style
-from neve.cli.xml import moment
+from neve.client.xml import moment
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,9 @@ A new user may nothing until a policy is attached: neve admin policy attach.
 import argparse
 from collections.abc import Iterator
 
-from neve.cli.admin import admin_of
 from neve.cli.output import Failure, Result
 from neve.cli.prompts import ask_secret
-from neve.cli.session import Session
+from neve.cli.session import Session, admin_of
 from neve.cli.verbs.admin._done import AdminDone
 
 EXAMPLES = """\

@@ -9,11 +9,12 @@ from typing import Annotated, Any, ClassVar
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.output import Result, Style
-from neve.cli.s3 import S3
 from neve.cli.units import format_size
-from neve.cli.xml import NAMESPACE
+from neve.client.errors import ClientError
+from neve.client.s3 import S3
+from neve.client.xml import NAMESPACE
 
 _PLURALS = {
     "Rules": "Rule",
@@ -181,11 +182,11 @@ def set_value(rule: Element, path: str, value: str | None) -> None:
 
 
 def of_xml(body: bytes) -> list[Element]:
-    """Return the rules of S3's document, without name spaces. Raises: CliError."""
+    """Return the rules of S3's document, without name spaces. Raises: ClientError."""
     try:
         root = ElementTree.fromstring(body)
     except ElementTree.ParseError as error:
-        raise CliError(f"these rules are no XML document: {error}.", "BadRules") from error
+        raise ClientError(f"these rules are no XML document: {error}.", "BadRules") from error
     for each in root.iter():
         each.tag = each.tag.rpartition("}")[2]
     return root.findall("Rule")
@@ -204,7 +205,7 @@ def to_plain(rules: list[Element]) -> dict[str, Any]:
 
 
 def of_plain(text: bytes, file: str) -> list[Element]:
-    """Return the rules of a file, JSON or XML. Raises: UsageError, CliError."""
+    """Return the rules of a file, JSON or XML. Raises: UsageError, ClientError."""
     if text.lstrip().startswith(b"<"):
         return of_xml(text)
     try:

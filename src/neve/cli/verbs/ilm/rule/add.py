@@ -8,11 +8,11 @@ import secrets
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, SubElement
 
-from neve.cli.errors import CliError
 from neve.cli.output import Failure, Result
 from neve.cli.session import Session
 from neve.cli.verbs.ilm.rule import _flags, _rules
 from neve.cli.verbs.ilm.rule._rules import LifecycleRule
+from neve.client.errors import ClientError
 
 EXAMPLES = """\
 examples:
@@ -39,7 +39,9 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     rules = _rules.read(server, target.bucket)
     id = options.id or secrets.token_hex(8)
     if any(rule.findtext("ID") == id for rule in rules):
-        raise CliError(f"{name} has a rule {id!r} already: neve ilm rule edit", "RuleExists", name)
+        raise ClientError(
+            f"{name} has a rule {id!r} already: neve ilm rule edit", "RuleExists", name
+        )
     rule = Element("Rule")
     SubElement(rule, "ID").text = id
     _flags.set_status(rule, True)

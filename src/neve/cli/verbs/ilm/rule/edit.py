@@ -3,11 +3,12 @@
 import argparse
 from collections.abc import Iterator
 
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result
 from neve.cli.session import Session
 from neve.cli.verbs.ilm.rule import _flags, _rules
 from neve.cli.verbs.ilm.rule._rules import LifecycleRule
+from neve.client.errors import ClientError
 
 EXAMPLES = """\
 examples:
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     rules = _rules.read(server, target.bucket)
     found = [rule for rule in rules if rule.findtext("ID") == options.id]
     if not found:
-        raise CliError(f"{name} has no rule {options.id!r}.", "NoSuchRule", name)
+        raise ClientError(f"{name} has no rule {options.id!r}.", "NoSuchRule", name)
     _flags.apply(options, found[0], target.key)
     if options.enable or options.disable:
         _flags.set_status(found[0], options.enable)

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from neve.cli.errors import CliError, UsageError
+from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result, Style
 from neve.cli.session import Session
 from neve.cli.verbs.ilm.rule import _rules
+from neve.client.errors import ClientError
 
 EXAMPLES = """\
 examples:
@@ -55,6 +56,6 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     left = [rule for rule in rules if options.id and rule.findtext("ID") != options.id]
     if len(left) == len(rules):
         what = f"no rule {options.id!r}" if options.id else "no rules"
-        raise CliError(f"{name} has {what}.", "NoSuchRule", name)
+        raise ClientError(f"{name} has {what}.", "NoSuchRule", name)
     _rules.write(server, target.bucket, left)
     yield RulesRemoved(name, [rule.findtext("ID", "") for rule in rules if rule not in left])

@@ -12,10 +12,10 @@ from email.utils import parsedate_to_datetime
 from typing import IO, NamedTuple, Self
 from urllib.parse import unquote_plus
 
-from neve.cli.aliases import Alias
-from neve.cli.errors import ServerError
-from neve.cli.transport import Answer, Query, Stream, Transport
-from neve.cli.xml import Node, document, element, moment, parse
+from neve.client.alias import Alias
+from neve.client.errors import ServerError
+from neve.client.transport import Answer, Query, Stream, Transport
+from neve.client.xml import Node, document, element, moment, parse
 
 PAGE = 1000
 DELETE_MAX = 1000

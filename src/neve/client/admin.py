@@ -6,15 +6,12 @@ What carries secrets is sealed with the secret key of the alias (`neve.sealed_bo
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from neve.cli.errors import CliError, ServerError
-from neve.cli.s3 import S3
-from neve.cli.transport import Answer, Query, Stream
-
-if TYPE_CHECKING:
-    from neve.cli.session import Session
+from neve.client.errors import ClientError, ServerError
+from neve.client.s3 import S3
+from neve.client.transport import Answer, Query, Stream
 
 PREFIX = "minio/admin/v3/"
 
@@ -42,7 +39,7 @@ class Admin:
     def __init__(self, server: S3) -> None:
         self.server = server
         if server.alias.anonymous:
-            raise CliError(
+            raise ClientError(
                 f"the alias {server.alias.name!r} has no keys: nobody administers a server "
                 f"without; set them with neve alias set {server.alias.name} {server.alias.url}",
                 "Anonymous",
@@ -70,7 +67,7 @@ class Admin:
         `document` is sent as JSON, or as it is when it is bytes; `sealed`: only for who has the
         secret key. A sealed answer is opened. `named` is what the call is about (`user`, `group`,
         `policy`, `key`, `bucket`), for refusals.
-        Raises: CliError.
+        Raises: ClientError.
         """
         answer = self.answer(method, path, query, document, sealed=sealed, doing=doing, named=named)
         data = self.opened(answer)
@@ -78,7 +75,7 @@ class Admin:
             return json.loads(data) if data.strip() else None
         except ValueError as error:
             host = self.server.transport.host
-            raise CliError(f"{host} does not answer as MinIO's admin API.", "NoAdmin") from error
+            raise ClientError(f"{host} does not answer as MinIO's admin API.", "NoAdmin") from error
 
     def answer(
         self,
@@ -114,7 +111,7 @@ class Admin:
             raise self._refusal(error, doing, {}) from error
 
     def opened(self, answer: Answer) -> bytes:
-        """Return what an answer says, opened if it is sealed. Raises: CliError."""
+        """Return what an answer says, opened if it is sealed. Raises: ClientError."""
         if answer.body[:1] in (b"", b"{", b"[", b'"') and _is_text(answer.body):
             return answer.body
         from neve.sealed_bodies import NotSealed, unseal
@@ -123,7 +120,7 @@ class Admin:
             return unseal(self.server.alias.secret_key, answer.body)
         except NotSealed as error:
             host = self.server.transport.host
-            raise CliError(f"the answer of {host} cannot be read.", "NotSealed") from error
+            raise ClientError(f"the answer of {host} cannot be read.", "NotSealed") from error
 
     def _refusal(self, error: ServerError, doing: str, named: Mapping[str, str]) -> ServerError:
         alias, doing = self.server.alias, doing or "do this"
@@ -154,16 +151,6 @@ class _Named(dict[str, str]):
 
     def __missing__(self, name: str) -> str:
         return _MISSING
-
-
-def admin_of(session: "Session", alias: str) -> Admin:
-    """Return the admin API of an alias. Raises: CliError, UsageError when more is named."""
-    from neve.cli.errors import UsageError
-
-    name = alias.rstrip("/")
-    if "/" in name:
-        raise UsageError(f"name the server alone: {name.partition('/')[0]}.")
-    return Admin(session.server(name))
 
 
 def _encode(document: Any) -> bytes:

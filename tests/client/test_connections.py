@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.client.scripted_server import Scripted, ScriptedServer
 
-from neve.cli.aliases import Alias
-from neve.cli.connections import proxy_of
-from neve.cli.errors import CliError
-from neve.cli.transport import Transport
+from neve.client.alias import Alias
+from neve.client.connections import proxy_of
+from neve.client.errors import ClientError
+from neve.client.transport import Transport
 from neve.testing.cli import CommandLine
 from neve.testing.server import LiveServer
 
 from ..server.test_tls import write_certificate
-from .scripted_server import Scripted, ScriptedServer
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
@@ -162,5 +162,5 @@ def test_what_goes_through_the_proxy(
 
 def test_a_proxy_of_another_kind_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "socks5://proxy:1080")
-    with pytest.raises(CliError, match="socks5"):
+    with pytest.raises(ClientError, match="socks5"):
         proxy_of("https", "s3.example.org")

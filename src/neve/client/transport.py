@@ -16,10 +16,10 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from typing import IO, NamedTuple, Self
 from urllib.parse import quote, urlsplit
 
-from neve.cli.aliases import Alias
-from neve.cli.connections import Connections
-from neve.cli.errors import CliError, Unreachable
-from neve.cli.refusals import refusal_of, region_of, unreachable_of
+from neve.client.alias import Alias
+from neve.client.connections import Connections
+from neve.client.errors import ClientError, Unreachable
+from neve.client.refusals import refusal_of, region_of, unreachable_of
 from neve.signing import UNSIGNED_PAYLOAD, presign_url, sign_headers
 
 TIMEOUT_S = 60.0
@@ -219,10 +219,10 @@ class Transport:
     def presign(
         self, method: str, bucket: str, key: str, expires_s: int, query: Query | None = None
     ) -> str:
-        """Return a URL with which anybody may do `method` for a while. Raises: CliError."""
+        """Return a URL with which anybody may do `method` for a while. Raises: ClientError."""
         alias = self.alias
         if alias.anonymous:
-            raise CliError(
+            raise ClientError(
                 f"the alias {alias.name!r} has no keys, and a link must be signed.", "Anonymous"
             )
         fields = dict(query or {})
@@ -382,4 +382,4 @@ def _show(lines: list[str], sign: str, headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
         secret = any(word in name for word in _SECRET_HEADERS)
         lines.append(f"{sign} {name}: {'…' if secret else value}")
-    print("\n".join(lines), file=sys.stderr)
+    sys.stderr.write("\n".join(lines) + "\n")

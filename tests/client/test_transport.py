@@ -8,15 +8,14 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
+from tests.client.scripted_server import Scripted, ScriptedServer, error
 
-from neve.cli import transport
-from neve.cli.aliases import Alias
-from neve.cli.errors import ServerError, Unreachable
-from neve.cli.refusals import refusal_of
-from neve.cli.s3 import S3
-from neve.cli.transport import Answer, Transport
-
-from .scripted_server import Scripted, ScriptedServer, error
+from neve.client import transport
+from neve.client.alias import Alias
+from neve.client.errors import ServerError, Unreachable
+from neve.client.refusals import refusal_of
+from neve.client.s3 import S3
+from neve.client.transport import Answer, Transport
 
 
 @pytest.fixture(autouse=True)

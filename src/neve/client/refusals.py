@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
-from neve.cli.aliases import Alias
-from neve.cli.errors import ServerError, Unreachable
+from neve.client.alias import Alias
+from neve.client.errors import ServerError, Unreachable
 
 if TYPE_CHECKING:
-    from neve.cli.transport import Answer
+    from neve.client.transport import Answer
 
 _OF_STATUS = {
     301: "PermanentRedirect",

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
-from neve.cli.errors import CliError
+from neve.client.errors import ClientError
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
@@ -49,11 +49,11 @@ class Node:
 
 
 def parse(body: bytes, what: str = "the answer") -> Node:
-    """Return the root of a document. Raises: CliError when it is none."""
+    """Return the root of a document. Raises: ClientError when it is none."""
     try:
         return Node(ElementTree.fromstring(body))
     except ElementTree.ParseError as error:
-        raise CliError(f"{what} is no XML document: {error}.", "NotS3") from error
+        raise ClientError(f"{what} is no XML document: {error}.", "NotS3") from error
 
 
 def element(name: str, content: str | list[str], attributes: str = "") -> str:
@@ -68,9 +68,9 @@ def document(name: str, content: list[str]) -> bytes:
 
 
 def moment(text: str) -> datetime:
-    """Return a time of a document. Raises: CliError."""
+    """Return a time of a document. Raises: ClientError."""
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError as error:
-        raise CliError(f"{text!r} is no time.", "NotS3") from error
+        raise ClientError(f"{text!r} is no time.", "NotS3") from error
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)

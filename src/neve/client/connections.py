@@ -15,7 +15,7 @@ import threading
 from collections import deque
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from neve.cli.errors import CliError
+from neve.client.errors import ClientError
 
 CONNECT_TIMEOUT_S = 10.0
 
@@ -109,7 +109,7 @@ class Connections:
                     context.load_verify_locations(file)
                 except (OSError, ssl.SSLError) as error:
                     sentence = f"{file} holds no certificate that can be trusted: {error}."
-                    raise CliError(sentence, "BadCertificate", file) from error
+                    raise ClientError(sentence, "BadCertificate", file) from error
             if self._insecure:
                 context.check_hostname = False
                 context.verify_mode = ssl.CERT_NONE
@@ -125,7 +125,7 @@ def proxy_of(scheme: str, netloc: str) -> SplitResult | None:
         return None
     proxy = urlsplit(value if "://" in value else f"http://{value}")
     if proxy.scheme != "http" or not proxy.hostname:
-        raise CliError(f"the proxy {value!r} is of a kind that is not known here.", "BadProxy")
+        raise ClientError(f"the proxy {value!r} is of a kind that is not known here.", "BadProxy")
     return proxy
 
 

@@ -1,0 +1,42 @@
+"""Why a server did not do what it was asked: one sentence with the likely cause.
+
+`code` is the code of S3 or of the admin API where a server gave one, else a word of our own.
+"""
+
+from neve.errors import NeveError
+
+
+class ClientError(NeveError):
+    """A sentence for the user. `target` is what it is about, as the user would write it."""
+
+    def __init__(self, message: str, code: str = "Failed", target: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.target = target
+
+
+class Unreachable(ClientError):
+    """No answer came: nothing listens, the name is unknown, the certificate is not trusted …"""
+
+
+class ServerError(ClientError):
+    """The server refused or failed. `status` and `code` are its own."""
+
+    def __init__(
+        self, message: str, code: str, status: int, said: str = "", target: str = ""
+    ) -> None:
+        super().__init__(message, code, target)
+        self.status = status
+        self.said = said
+        """The server's own words."""
+
+    @property
+    def absent(self) -> bool:
+        """Whether what was asked for does not exist."""
+        return self.status == 404
+
+    @property
+    def denied(self) -> bool:
+        """Whether the caller may not do this."""
+        return self.status in (401, 403)

@@ -29,8 +29,9 @@ not in the table, answer `501 NotImplemented` with the name of the call. How to 
 [mc with Neve](../how-to/mc.md).
 
 Root may make every call. A user may make those whose permission a policy of the user allows; with
-*own*, the user may also make it for what is the user's own without any policy. Errors are JSON:
-`Code`, `Message`, `Resource`, `RequestId`.
+*own*, the user may also make it for what is the user's own without any policy. What needs no
+permission may be called without a signature, too. Errors are JSON: `Code`, `Message`, `Resource`,
+`RequestId`.
 """
 
 
@@ -41,7 +42,8 @@ def served_table(routes: list[Route]) -> list[str]:
         function = operation_of(route)
         what = (inspect.getdoc(function) or "").partition("\n")[0]
         own = " or own" if route.own else ""
-        lines.append(f"| `{route.method} {route.path}` | `{route.action}`{own} | {what} |")
+        action = f"`{route.action}`" if route.action else "none"
+        lines.append(f"| `{route.method} {route.path}` | {action}{own} | {what} |")
     return lines
 
 

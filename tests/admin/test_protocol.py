@@ -72,7 +72,9 @@ def test_errors_are_json_with_the_fields_that_clients_read(live_server: LiveServ
     assert answer.json["RequestId"] == answer.headers["x-amz-request-id"]
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
+@pytest.mark.parametrize(
+    "route", [each for each in ROUTES if each.action], ids=lambda route: route.name
+)
 def test_nobody_without_keys_makes_a_call(live_server: LiveServer, route: Route) -> None:
     url = f"{live_server.endpoint}/minio/admin/v3/{path_of(route)}?action=restart"
     answer = urllib3.request(route.method, url, retries=False)

@@ -15,6 +15,7 @@ from neve.admin.node import Node
 from neve.admin.routes import PREFIX, VERSION, Route, find_route, knows_path
 from neve.admin.wire import Sealer
 from neve.answer import Response
+from neve.iam.principals import ANONYMOUS
 from neve.s3.request import Request, parse_query
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Admin:
         call = AdminCall(self, request, route, rest, query)
         request.details = call.details
         self._authenticate(call)
-        if not route.own:
+        if route.action and not route.own:
             call.check()
         operate = operation_of(route)
         if operate is None:
@@ -80,10 +81,12 @@ class Admin:
         call.auth = request.auth = auth = self.verifier.verify(
             request.method, request.raw_path, request.raw_query, request.headers, any_region=True
         )
-        if auth.access_key is None or auth.presigned:
+        key = auth.access_key
+        if auth.presigned or (key is None and call.route.action):
             raise AdminError("AccessDenied")
-        call.secret = self.verifier.secret(auth.access_key)
-        call.caller = request.caller = self.pipeline.principal_of(auth.access_key)
+        call.secret = "" if key is None else self.verifier.secret(key)
+        call.caller = ANONYMOUS if key is None else self.pipeline.principal_of(key)
+        request.caller = call.caller
         request.principal = call.caller.name
         request.bucket = call.query.get("bucket", "")
 

@@ -1,7 +1,8 @@
 """S3's operations done on behalf of an admin call, with bodies that are already there.
 
 What an archive of bucket settings holds are documents of S3, so S3's own operations read and write
-them. They act as root: whether the caller may is the admin call's to ask.
+them. They act as root: whether the caller may is the admin call's to ask. A `question` is a request
+of the caller's that nobody sends: only its rights are asked.
 """
 
 import base64
@@ -58,6 +59,21 @@ async def perform(
         call.bucket = outer.engine.bucket(bucket)
     answer: Any = _operation(route).operate(call)
     return answer if isinstance(answer, Response) else await answer
+
+
+_SEEN_HEADERS = (b"user-agent", b"referer")
+"""Fields of an admin call that a request of S3 by the same client would have as well."""
+
+
+def question(outer: "AdminCall", bucket: str, query: dict[str, str]) -> Call:
+    """Return a request of the caller's to a bucket, for asking whether it would be allowed."""
+    given = outer.headers
+    headers = {name: given[name] for name in _SEEN_HEADERS if name in given}
+    route = _ROUTES["ListObjectsV2"]
+    request = _Request(outer, route, bucket, b"", headers)
+    call = Call(outer.admin.pipeline, request, route, query, bucket)
+    call.auth, call.caller = outer.auth, outer.caller
+    return call
 
 
 @lru_cache

@@ -2,6 +2,7 @@
 
 The table is data. A row without a module is a call that is known and answers NotImplemented.
 A row with `own` is also open to users for what is theirs: its function asks for the right itself.
+A row without an action is open to everybody, who does not sign included.
 A path may end in `*`: the rest is an argument of the call (`AdminCall.rest`).
 """
 
@@ -19,7 +20,7 @@ class Route(NamedTuple):
     path: str
     """Under `/minio/admin/v3/`."""
     action: str
-    """What policies call the right to make it."""
+    """What policies call the right to make it; empty when nobody needs one."""
     module: str = ""
     own: bool = False
     """Its function checks the right, because users may make it for what is their own."""
@@ -27,7 +28,7 @@ class Route(NamedTuple):
 
 def _row(name: str, request: str, action: str, module: str = "", own: bool = False) -> Route:
     method, _, path = request.partition(" ")
-    return Route(name, method, path, f"admin:{action}", module, own)
+    return Route(name, method, path, action and f"admin:{action}", module, own)
 
 
 _IDENTITIES = (
@@ -78,6 +79,7 @@ _IDENTITIES = (
     ),
     _row("TemporaryAccountInfo", "GET temporary-account-info", "ListTemporaryAccounts", "keys"),
     _row("ExplainAccess", "GET neve/explain", "GetUser", "access", own=True),
+    _row("CanDo", "POST neve/can", "", "can"),
     _row("ExportIam", "GET export-iam", "ExportIAM", "iam_archive"),
     _row("ImportIam", "PUT import-iam", "ImportIAM", "iam_archive"),
     _row("ImportIamV2", "PUT import-iam-v2", "ImportIAM", "iam_archive"),

@@ -1,7 +1,7 @@
 """What the admin calls ask of the server that they run in, as an interface."""
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Protocol
+from collections.abc import AsyncIterator, Collection, Mapping
+from typing import Any, Protocol
 
 from neve.config import Config
 
@@ -31,6 +31,12 @@ class Node(Protocol):
 
     def logs(self, query: Mapping[str, str], deployment: str) -> AsyncIterator[bytes]:
         """Give the last log lines of all processes and those to come, as the query asks."""
+
+    def spans(self) -> Collection[str]:
+        """How far back `history` may be asked to look."""
+
+    def history(self, span: str, points_max: int) -> dict[str, Any]:
+        """What the server did over one of `spans`, in at most so many points. For a thread."""
 
     def freeze(self, frozen: bool) -> None:
         """Refuse S3 requests of all workers, or (False) answer them again."""

@@ -115,3 +115,9 @@ def _differs(what: str, counted: Used, noted: Used) -> Iterator[str]:
             f"{what}: counted {counted.objects} objects, {counted.bytes} bytes;"
             f" noted {noted.objects}, {noted.bytes}"
         )
+
+
+def stored(reader: Reader) -> tuple[int, int]:
+    """Return (current objects, bytes of all versions) of the store."""
+    sums = [reader.usage(row.tree) for row in reader.buckets()]
+    return sum(objects for objects, _ in sums), sum(size for _, size in sums)

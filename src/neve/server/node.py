@@ -7,10 +7,11 @@ shared memory that each worker looks at once a second (`worker.BEAT_S`).
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
+from typing import Any
 
 from neve.config import Config
-from neve.server import log_stream, trace
+from neve.server import log_stream, recorder, trace
 from neve.server.shared import SUPERVISOR, Shared
 
 
@@ -44,6 +45,14 @@ class ServerNode:
     def logs(self, query: Mapping[str, str], deployment: str) -> AsyncIterator[bytes]:
         """Give the last log lines of all processes and those to come."""
         return log_stream.follow_logs(self._shared, log_stream.parse_wanted(query), deployment)
+
+    def spans(self) -> Collection[str]:
+        """How far back the history goes."""
+        return recorder.SPANS
+
+    def history(self, span: str, points_max: int) -> dict[str, Any]:
+        """What all workers did over the span."""
+        return recorder.tell(self._shared.history, span, points_max, int(time.time()))
 
     def _end(self, number: signal.Signals) -> None:
         # A client that asks at once whether the server is back must not find it before it went.

@@ -17,13 +17,14 @@
 
 All cells are u64 and each is written by one process only (the generations and the trace excepted),
 so no lock is needed: a load or store of an aligned word is whole. Beside them are the rings of what
-each process said last.
+each process said last, and the history of the server (`history`).
 """
 
 import mmap
 import os
 import time
 
+from neve.server.history import History
 from neve.server.rings import Rings
 
 STARTING, READY, DRAINING = 1, 2, 3
@@ -51,7 +52,17 @@ _PID, _STATE, _HEARTBEAT, _READING, _STARTS, _STARTED = range(6)
 class Shared:
     """The shared cells. Make it before the fork, `attach` it in each process after."""
 
-    __slots__ = ("_base", "_map", "cells", "logs", "metric_base", "slot", "traces", "workers")
+    __slots__ = (
+        "_base",
+        "_map",
+        "cells",
+        "history",
+        "logs",
+        "metric_base",
+        "slot",
+        "traces",
+        "workers",
+    )
 
     def __init__(self, workers: int) -> None:
         """Make zeroed memory for `workers` workers, the steward and the supervisor."""
@@ -60,6 +71,7 @@ class Shared:
         cells = _HEADER_CELLS + slots * (SLOT_CELLS + METRIC_CELLS)
         self._map = mmap.mmap(-1, cells * 8)
         self.cells = memoryview(self._map).cast("Q")
+        self.history = History()
         self.logs = Rings(slots, LOGS_MAX, LOG_BYTES)
         self.traces = Rings(slots, TRACES_MAX, TRACE_BYTES)
         self.attach(SUPERVISOR)

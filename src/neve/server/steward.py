@@ -16,6 +16,7 @@ from collections.abc import Callable
 
 from neve.answer import Response
 from neve.config import Config
+from neve.engine.counting import stored
 from neve.engine.engine import Engine
 from neve.engine.jobs import Job, Jobs
 from neve.engine.scrub import findings
@@ -27,11 +28,14 @@ from neve.server.http_limits import HttpLimits
 from neve.server.http_request import Request
 from neve.server.metrics import Metrics
 from neve.server.page import Usage, render_page
+from neve.server.recorder import Recorder
 from neve.server.shared import READY, STEWARD, SUPERVISOR, Shared
 from neve.server.sockets import Reservation, listen
 
 BEAT_S = 1.0
 REPORT_S = 2.0
+HISTORY_S = 1.0
+"""How often is looked whether the history's next step has begun."""
 RETRY_MAX_S = 600.0
 WAIT_STEP_S = 0.02
 
@@ -113,6 +117,7 @@ class Steward:
         self.reservation = reservation
         self.endpoint = endpoint
         self.metrics = Metrics(shared)
+        self.recorder: Recorder | None = None
 
     async def serve(self) -> int:
         """Work until SIGTERM, then until the workers are gone; the exit status."""
@@ -139,6 +144,8 @@ class Steward:
         await self._wait_for_workers()
         await server.drain(1.0)
         await loop.run_in_executor(None, runner.stop)
+        if self.recorder is not None:
+            self.recorder.close()
         await engine.close()
         beat.cancel()
         if not self.shared.crashes:
@@ -179,7 +186,13 @@ class Steward:
             ):
                 self.metrics.figure(name, value)
 
-        return [*jobs.all(), Job("report", REPORT_S, report)]
+        reader = engine.catalog.reader()
+        self.recorder = Recorder(self.shared, self.config.folder, lambda: stored(reader))
+        return [
+            *jobs.all(),
+            Job("report", REPORT_S, report),
+            Job("history", HISTORY_S, self.recorder.run),
+        ]
 
     async def _beat(self) -> None:
         while True:

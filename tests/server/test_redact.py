@@ -63,6 +63,7 @@ def test_authorization_keeps_who_signed_and_loses_the_proof(
         b"x-amz-security-token",
         b"x-amz-server-side-encryption-customer-key",
         b"x-amz-copy-source-server-side-encryption-customer-key",
+        b"x-neve-client",
     ],
 )
 def test_secret_headers_are_blanked(name: bytes) -> None:

@@ -76,11 +76,14 @@ class HttpServer:
         ssl: tls.SSLContext | None = None,
         on_done: OnDone | None = None,
         refusal: Refusal = error_page,
+        visitor_token: bytes = b"",
     ) -> None:
         self.handler = handler
         self.limits = limits
         self.on_done = on_done
         self.refusal = refusal
+        self.visitor_token = visitor_token
+        """Whoever has it may say for whom it asks (`neve.server.visitors`); empty: nobody."""
         self.secure = ssl is not None
         self.draining = False
         self.requests_in_flight = 0

@@ -36,6 +36,7 @@ from neve.server.http_request import (
     expects_continue,
     parse_head,
 )
+from neve.server.visitors import HEADER, introduce
 
 _TLS_BUFFER_BYTES = 64 * 1024
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -243,6 +244,8 @@ class Connection(AnswerSide):
         request.secure = self.secure
         request.id = server.new_id()
         headers = request.headers
+        if HEADER in headers:
+            introduce(request, server.visitor_token)
         if b"content-length" in headers or b"transfer-encoding" in headers:
             at = self._open_body(request, view, at, end)
             if self.state == GATHER:

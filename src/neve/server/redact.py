@@ -17,6 +17,7 @@ _HEADER_SECRETS = frozenset(
         b"x-amz-copy-source-server-side-encryption-customer-key",
         b"x-amz-security-token",
         b"x-amz-server-side-encryption-customer-key",
+        b"x-neve-client",
     )
 )
 _V4 = re.compile(rb"(?i)AWS4-HMAC-SHA256 .*Signature=", re.DOTALL)

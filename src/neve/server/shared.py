@@ -24,6 +24,7 @@ import mmap
 import os
 import time
 
+from neve.server import visitors
 from neve.server.history import History
 from neve.server.rings import Rings
 
@@ -61,6 +62,7 @@ class Shared:
         "metric_base",
         "slot",
         "traces",
+        "visitor_token",
         "workers",
     )
 
@@ -74,6 +76,8 @@ class Shared:
         self.history = History()
         self.logs = Rings(slots, LOGS_MAX, LOG_BYTES)
         self.traces = Rings(slots, TRACES_MAX, TRACE_BYTES)
+        self.visitor_token = visitors.new_token()
+        """What the panel proves itself with to the workers (`neve.server.visitors`)."""
         self.attach(SUPERVISOR)
         self.bump_bucket_generation()
         self.bump_settings_generation()

@@ -129,7 +129,11 @@ class Worker:
         admin = cast("Handler", self.admin.handle)
         self.system = System(config, self.shared, engine, Scrapers(directory), s3, admin)
         return HttpServer(
-            self.system.handle, limits=http_limits(config), ssl=self.context, on_done=self._done
+            self.system.handle,
+            limits=http_limits(config),
+            ssl=self.context,
+            on_done=self._done,
+            visitor_token=self.shared.visitor_token,
         )
 
     def _done(self, request: Request, response: Response, sent: int, seconds: float) -> None:

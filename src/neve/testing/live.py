@@ -21,7 +21,8 @@ SECRET_KEY = "neve-test-secret"
 READY_WITHIN_S = 60.0
 END_WITHIN_S = 60.0
 _STEP_S = 0.02
-_SOURCE = Path(__file__).resolve().parents[2]
+SOURCE = Path(__file__).resolve().parents[2]
+"""The folder of the package, as the server is to find it."""
 _ADDRESS = re.compile(r"^  (S3|Status) +(https?)://(\S+)$", re.MULTILINE)
 
 
@@ -177,7 +178,7 @@ class LiveServer:
             if not name.startswith(("NEVE_", "MINIO_", "AWS_"))
         }
         path = kept.get("PYTHONPATH", "")
-        kept["PYTHONPATH"] = f"{_SOURCE}{os.pathsep}{path}" if path else str(_SOURCE)
+        kept["PYTHONPATH"] = f"{SOURCE}{os.pathsep}{path}" if path else str(SOURCE)
         if self._keys is not None:
             kept["NEVE_ROOT_USER"], kept["NEVE_ROOT_PASSWORD"] = self._keys
         return kept | self._environment

@@ -38,5 +38,8 @@ class Node(Protocol):
     def history(self, span: str, points_max: int) -> dict[str, Any]:
         """What the server did over one of `spans`, in at most so many points. For a thread."""
 
+    def upkeep(self) -> dict[str, Any]:
+        """How processes and jobs are, and what was answered since the start. For a thread."""
+
     def freeze(self, frozen: bool) -> None:
         """Refuse S3 requests of all workers, or (False) answer them again."""

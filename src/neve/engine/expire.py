@@ -69,6 +69,12 @@ class Place(NamedTuple):
     """… and how many noncurrent versions there were before it."""
 
 
+def place_of(reader: Reader) -> Place:
+    """Return how far the walk of a store has come, by any process."""
+    stored = reader.setting(PLACE)
+    return Place(*msgspec.msgpack.decode(stored)) if stored else Place()
+
+
 class Counts:
     """What has become of things since the process started."""
 
@@ -164,8 +170,7 @@ class Expirer:
 
     def place(self) -> Place:
         """Return how far the walk has come, by any process."""
-        stored = self._reader.setting(PLACE)
-        return Place(*msgspec.msgpack.decode(stored)) if stored else Place()
+        return place_of(self._reader)
 
     def walk(self, seconds_max: float = float("inf")) -> bool:
         """Go on with the walk, or begin one; True when it has ended within the time."""

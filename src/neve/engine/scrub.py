@@ -41,6 +41,12 @@ class Place(NamedTuple):
     """Within the noncurrent versions of the tree: that of the last one seen. None before them."""
 
 
+def place_of(reader: Reader) -> Place:
+    """Return how far the walk of a store has come."""
+    stored = reader.setting(PLACE)
+    return Place(*msgspec.msgpack.decode(stored)) if stored else Place()
+
+
 class Finding(NamedTuple):
     """An object that does not read as it was written."""
 
@@ -62,8 +68,7 @@ class Scrubber:
         self._reader = catalog.reader()
 
     def place(self) -> Place:
-        stored = self._reader.setting(PLACE)
-        return Place(*msgspec.msgpack.decode(stored)) if stored else Place()
+        return place_of(self._reader)
 
     def slice(self, bytes_max: int) -> bool:
         """Check about `bytes_max` bytes from where the last slice ended; True at the end."""

@@ -22,7 +22,7 @@ JOBS_MAX = 16
 _NAME_CELLS = 6
 _NAME_BYTES_MAX = _NAME_CELLS * 8
 _FIGURE_CELLS = _NAME_CELLS + 1
-_JOB_CELLS = _NAME_CELLS + 5
+_JOB_CELLS = _NAME_CELLS + 6
 
 OTHER = "Other"
 """The operation of a request that names none, and the code of an error that is in no table."""
@@ -72,7 +72,7 @@ _COMMIT = _layout.take(_HISTOGRAM_CELLS)
 _AUDIT = _layout.take(5)
 _FIGURES = _layout.take(FIGURES_MAX * _FIGURE_CELLS)
 _JOBS = _layout.take(JOBS_MAX * _JOB_CELLS)
-_RUNS, _FAILURES, _LAST, _DURATION, _FAILING = range(_NAME_CELLS, _NAME_CELLS + 5)
+_RUNS, _FAILURES, _LAST, _DURATION, _FAILING, _NEXT = range(_NAME_CELLS, _JOB_CELLS)
 
 
 class Metrics:
@@ -157,8 +157,14 @@ class Metrics:
         if cell:
             self._cells[cell + _NAME_CELLS] = max(0, int(value))
 
-    def job(self, name: str, seconds: float, *, failed: bool) -> None:
-        """A periodic job ran."""
+    def planned(self, name: str, next_s: float) -> None:
+        """A periodic job will run for the first time in `next_s`."""
+        cell = self._named(self._jobs, name, _JOBS, _JOB_CELLS, JOBS_MAX)
+        if cell:
+            self._cells[cell + _NEXT] = int(time.time() + next_s)
+
+    def job(self, name: str, seconds: float, *, failed: bool, next_s: float = 0) -> None:
+        """A periodic job ran, and will again in `next_s`."""
         cell = self._named(self._jobs, name, _JOBS, _JOB_CELLS, JOBS_MAX)
         if cell:
             cells = self._cells
@@ -167,6 +173,7 @@ class Metrics:
             cells[cell + _LAST] = int(time.time())
             cells[cell + _DURATION] = int(seconds * 1e6)
             cells[cell + _FAILING] = int(failed)
+            cells[cell + _NEXT] = int(time.time() + next_s)
 
     def _named(
         self, known: dict[str, int], name: str, first: int, width: int, count_max: int
@@ -191,13 +198,14 @@ class Metrics:
 class Job:
     """How a periodic job is doing."""
 
-    __slots__ = ("duration_s", "failing", "failures", "last_run", "name", "runs")
+    __slots__ = ("duration_s", "failing", "failures", "last_run", "name", "next_run", "runs")
 
     def __init__(self, name: str, cells: memoryview, base: int) -> None:
         self.name = name
         self.runs: int = cells[base + _RUNS]
         self.failures: int = cells[base + _FAILURES]
         self.last_run: int = cells[base + _LAST]
+        self.next_run: int = cells[base + _NEXT]
         self.duration_s: float = cells[base + _DURATION] / 1e6
         self.failing = bool(cells[base + _FAILING])
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any
 
 from neve.config import Config
-from neve.server import log_stream, recorder, trace
+from neve.server import log_stream, recorder, trace, upkeep
 from neve.server.shared import SUPERVISOR, Shared
 
 
@@ -53,6 +53,10 @@ class ServerNode:
     def history(self, span: str, points_max: int) -> dict[str, Any]:
         """What all workers did over the span."""
         return recorder.tell(self._shared.history, span, points_max, int(time.time()))
+
+    def upkeep(self) -> dict[str, Any]:
+        """How processes and jobs are, and what all workers have answered."""
+        return upkeep.state_of(self._shared)
 
     def _end(self, number: signal.Signals) -> None:
         # A client that asks at once whether the server is back must not find it before it went.

@@ -75,6 +75,8 @@ class JobRunner:
         now = time.monotonic()
         queue = [(now + job.period_s, order, job) for order, job in enumerate(jobs)]
         heapq.heapify(queue)
+        for job in jobs:
+            self._metrics.planned(job.name, job.period_s)
         while queue:
             due, order, job = queue[0]
             if self._stop.wait(max(0.0, due - time.monotonic())):
@@ -95,14 +97,16 @@ class JobRunner:
             failures = self._failures[job.name] = self._failures.get(job.name, 0) + 1
             delay = min(max(RETRY_MAX_S, job.period_s), job.period_s * 2.0 ** min(failures, 32))
             log.exception("job %s failed; trying again in %.0f s", job.name, delay)
-            self._metrics.job(job.name, time.monotonic() - started, failed=True)
+            took_s = time.monotonic() - started
+            self._metrics.job(job.name, took_s, failed=True, next_s=delay)
             return delay
         self._failures.pop(job.name, None)
-        self._metrics.job(job.name, time.monotonic() - started, failed=False)
+        period_s: float = job.period_s
+        took_s = time.monotonic() - started
+        self._metrics.job(job.name, took_s, failed=False, next_s=period_s)
         if isinstance(outcome, dict):
             for name, value in outcome.items():
                 self._metrics.figure(f"{job.name}_{name}".replace("-", "_"), value)
-        period_s: float = job.period_s
         return period_s
 
 

@@ -328,11 +328,11 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(
 
 
 def test_interrupted_downloads_leave_nothing(neve: CommandLine, bucket: str, client: Any) -> None:
-    client.put_object(Bucket=bucket, Key="big", Body=bytes(BIG))
+    client.put_object(Bucket=bucket, Key="small", Body=bytes(10 << 20))
     target = neve.folder / "out"
     target.mkdir()
     process = subprocess.Popen(
-        [sys.executable, "-m", "neve", "cp", "--limit-download", "2MiB", f"live/{bucket}/big",
+        [sys.executable, "-m", "neve", "cp", "--limit-download", "1MiB", f"live/{bucket}/small",
          "out/"],
         cwd=neve.folder, env=neve.environment, stderr=subprocess.PIPE,
     )  # fmt: skip

@@ -1,22 +1,26 @@
 """Down: an object becomes a file. Small ones in one request, large ones in ranges at once.
 
 Invariants: the file has its name only when all bytes are there, checked and on the disk; all ranges
-are of one state of the object (If-Match); an object that changes meanwhile is fetched anew.
+are of one state of the object (If-Match); an object that changes meanwhile is fetched anew; what
+had come of a large one when it was interrupted is gone on with if the object is still the same, and
+each piece that is there is checked again.
 """
 
 import os
 import threading
 from functools import partial
 
+from neve.cli.output import Result
 from neve.cli.target import Local, Remote
 from neve.cli.transfer.attributes import MC_ATTRS, apply_attributes
 from neve.cli.transfer.body import PIECE, Changed
 from neve.cli.transfer.engine import Engine, FileMeter, Pair, open_source
 from neve.cli.transfer.entries import Entry
 from neve.cli.transfer.landing import Landing, make_folder
-from neve.cli.transfer.pool import Done, Pieces, failed
+from neve.cli.transfer.pool import Done, Pieces, failed, goes_on
+from neve.cli.transfer.received import Piece, Received
 from neve.cli.transfer.results import Copied
-from neve.cli.transfer.verify import Expected, expected_of
+from neve.cli.transfer.verify import Expected, Running, expected_of
 from neve.cli.transfer.wire import Reply, Request
 from neve.client.errors import ClientError, ServerError
 
@@ -109,9 +113,8 @@ class _Ranges:
         self._meter = engine.meter(pair.entry.label, pair.entry.size, up=False)
         self._headers: dict[str, str] = {}
         self._size = 0
-        self._landing: Landing | None = None
         self._expected = Expected("", b"")
-        self._crcs: dict[int, tuple[int, int]] = {}
+        self._pieces: list[Piece] = []
 
     def begin(self) -> None:
         """Learn what the object is, and have its ranges fetched."""
@@ -123,68 +126,91 @@ class _Ranges:
             self._size = int(self._headers["content-length"])
             self._expected = expected_of(self._headers)
             assert isinstance(self._pair.target, Local)
-            self._landing = Landing(self._pair.target.path, self._size)
+            self._landing = Landing(self._pair.target.path, self._size, goes_on=True)
+            self._received = self._open_received()
         except BaseException:
             self._meter.end(done=False)
             raise
-        starts = range(0, self._size, RANGE_BYTES)
-        pieces = [partial(self._fetch, start) for start in starts]
+        here = [partial(self._take_over, piece) for piece in self._received.pieces]
+        missing = [partial(self._fetch, *ends) for ends in self._received.missing(RANGE_BYTES)]
         label = self._pair.entry.label
-        Pieces(self._engine.pool, self._finish, self._done, label).spread(pieces)
+        Pieces(self._engine.pool, self._finish, self._done, label).spread([*here, *missing])
 
-    def _fetch(self, start: int) -> None:
-        stop = min(start + RANGE_BYTES, self._size)
+    def _open_received(self) -> Received:
+        """What an earlier run has left in the file."""
+        etag = self._headers.get("etag", "")
+        state = f"{self._pair.entry.label} {self._pair.entry.version} {etag} {self._size}"
+        algorithm = self._expected.algorithm if self._expected.combines else "crc32c"
+        try:
+            return Received(self._landing.file, self._size, state if etag else "", algorithm)
+        except BaseException:
+            self._landing.abort()
+            raise
+
+    def _take_over(self, piece: Piece) -> None:
+        """Use a piece that is there, unless it is damaged."""
+        if self._received.holds(piece):
+            self._pieces.append(piece)
+            self._meter.skip(piece.stop - piece.start)
+        else:
+            self._fetch(piece.start, piece.stop)
+
+    def _fetch(self, start: int, stop: int) -> None:
         headers = {"range": f"bytes={start}-{stop - 1}"}
         if self._headers.get("etag"):
             headers["if-match"] = self._headers["etag"]
         request = Request(
             "GET", *_place(self._pair), _query(self._pair), headers, doing="read this object"
         )
+        part = _Part(start)
         try:
-            crc = self._wire.call(request, partial(self._take, start, stop))
+            self._wire.call(request, partial(self._take, part, stop))
         except ServerError as error:
             if error.status in (412, 404):
                 raise Changed(self._pair.entry.label) from error
             raise
-        self._crcs[start] = (crc, stop - start)
+        finally:
+            if part.running and part.position > start:
+                piece = Piece(start, part.position, part.running.crc)
+                self._pieces.append(piece)
+                self._received.note(piece)
 
-    def _take(self, start: int, stop: int, reply: Reply) -> int:
-        if reply.size != stop - start:
+    def _take(self, part: "_Part", stop: int, reply: Reply) -> None:
+        if reply.size != stop - part.start:
             raise ClientError("the server does not answer with ranges of objects.", "NoRanges")
-        assert self._landing
-        running = self._expected.running() if self._expected.combines else None
-        buffer, position = _buffer(), start
+        running = part.running = self._received.running()
+        buffer, part.position = _buffer(), part.start
         try:
             while reply.left:
                 count = reply.read_into(buffer)
-                if running:
-                    running.update(buffer[:count])
-                self._landing.write(buffer[:count], position)
-                position += count
+                running.update(buffer[:count])
+                self._landing.write(buffer[:count], part.position)
+                part.position += count
                 self._meter(count)
         except BaseException:
-            self._meter(start - position)
+            self._meter(part.start - part.position)
             raise
-        return running.crc if running else 0
 
     def _finish(self, error: Exception | None) -> None:
-        landing = self._landing
-        assert landing
-        results = []
+        results: list[Result] = []
         try:
             if error is None:
-                self._check(landing)
-                _commit(self._engine, landing, self._headers)
+                self._check()
+                self._received.cut()
+                _commit(self._engine, self._landing, self._headers)
                 results = [_copied(self._pair, self._size, self._headers, self._expected)]
         except Exception as problem:  # noqa: BLE001 - it is told as the failure of this object
             error = problem
-        finally:
-            landing.abort()
-            self._meter.end(done=error is None)
+        kept = error is not None and goes_on(error) and self._received.any
+        self._landing.close(keep=kept)
+        self._meter.end(done=error is None)
         if isinstance(error, Changed) and self._tried + 1 < TRIES:
             self._again()
             return
-        self._done([failed(error, self._pair.entry.label)] if error else results)
+        if error:
+            results = [failed(error, self._pair.entry.label, goes_on=kept)]
+            self._engine.kept += [self._pair.target] if kept else []
+        self._done(results)
 
     def _again(self) -> None:
         again = _Ranges(self._engine, self._pair, self._done, self._tried + 1)
@@ -193,18 +219,25 @@ class _Ranges:
         except Exception as error:  # noqa: BLE001 - it is told as the failure of this object
             self._done([failed(error, self._pair.entry.label)])
 
-    def _check(self, landing: Landing) -> None:
+    def _check(self) -> None:
         """Raises: ClientError when what was written is not the object."""
         expected, what = self._expected, self._pair.entry.label
         if expected.combines:
-            pieces = [self._crcs[start] for start in sorted(self._crcs)]
+            pieces = [(piece.crc, piece.stop - piece.start) for piece in sorted(self._pieces)]
             expected.check(expected.combined(pieces), what)
         elif running := expected.running():
-            position = 0
-            while piece := os.pread(landing.file, PIECE, position):
-                running.update(piece)
-                position += len(piece)
+            for position in range(0, self._size, PIECE):
+                count = min(PIECE, self._size - position)
+                running.update(os.pread(self._landing.file, count, position))
             expected.check(running.digest(), what)
+
+
+class _Part:
+    """How far a range has come in the attempt that is under way."""
+
+    def __init__(self, start: int) -> None:
+        self.start = self.position = start
+        self.running: Running | None = None
 
 
 def beside(engine: Engine, pair: Pair, done: Done) -> None:

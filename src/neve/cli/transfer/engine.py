@@ -19,7 +19,7 @@ from neve.cli.transfer.attributes import parse_attributes, parse_tags
 from neve.cli.transfer.body import Meter
 from neve.cli.transfer.entries import Entry
 from neve.cli.transfer.journal import Uploads
-from neve.cli.transfer.landing import Names
+from neve.cli.transfer.landing import SUFFIX, Names
 from neve.cli.transfer.meter import Limit
 from neve.cli.transfer.pool import Done, Job, Pool, failed
 from neve.cli.transfer.results import Copied, LeftOut, Planned, Removed, TransferSummary
@@ -135,6 +135,8 @@ class Engine:
         self._objects = self._bytes = self._same = self._left_out = self._removed = 0
         self._failures: list[str] = []
         self._failed = 0
+        self.kept: list[Remote | Local] = []
+        """Files of which what has come is kept, for the same command to go on with."""
 
     @classmethod
     def plain(
@@ -176,6 +178,7 @@ class Engine:
                 yield self._counted(result)
             yield from self._told()
         except KeyboardInterrupt:
+            self.pool.stop()
             self.session.output.note(self._how_to_go_on())
             raise
         finally:
@@ -269,9 +272,11 @@ class Engine:
         return result
 
     def _how_to_go_on(self) -> str:
+        count = len(self.kept)
+        kept = f" (what came of {count:,} is in hidden files, .NAME{SUFFIX})" if count else ""
         return (
             f"Interrupted: {self._objects:,} objects have arrived whole, nothing is half there. "
-            "The same command goes on; uploads in parts go on where they stopped."
+            f"The same command goes on; large objects go on where they stopped{kept}."
         )
 
 
@@ -289,6 +294,10 @@ class FileMeter:
         if count > 0:
             engine.pool.moved(count)
             self._limit.take(count, self._is_stopped)
+
+    def skip(self, count: int) -> None:
+        """So many bytes were there already: they count, and take no time."""
+        self._engine.progress.advance(self._file, count)
 
     def end(self, *, done: bool) -> None:
         """It is through, or has failed."""

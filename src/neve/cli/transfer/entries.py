@@ -48,6 +48,9 @@ def local_entries(path: str, recursive: bool, keep_base: bool, warn: Warn) -> It
         raise ClientError(f"{path}: {error.strerror}.", "LocalFile", path) from error
     base = os.path.basename(path.rstrip("/"))
     if not stat.S_ISDIR(state.st_mode):
+        if is_temporary(base):
+            sentence = f"{path} is what an interrupted download has left, not a whole file."
+            raise ClientError(sentence, "NotWhole", path)
         if not stat.S_ISREG(state.st_mode):
             raise ClientError(f"{path} is {_kind(state.st_mode)}, not a file.", "SpecialFile", path)
         yield Entry(Local(path), base, state.st_size, state.st_mtime)

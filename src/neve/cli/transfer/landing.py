@@ -2,7 +2,8 @@
 
 Invariants: a key never leads out of the folder it is copied to (`..`, absolute names, empty
 components and NUL are refused); what another process is writing is not touched; the hidden name is
-the same each time, so that what a killed process has left is written over by the next.
+the same each time, so that what a killed process has left is gone on with or written over by the
+next; no file of another name is ever written under a hidden one.
 """
 
 import fcntl
@@ -71,9 +72,13 @@ def folds_case(folder: str) -> bool:
 class Landing:
     """A file that is being written. `commit` it, or leave the context, which takes it away."""
 
-    def __init__(self, path: str, size: int = 0) -> None:
-        """`size` is reserved, so that a full disk is known before the bytes are sent."""
+    def __init__(self, path: str, size: int = 0, *, goes_on: bool = False) -> None:
+        """`size` is reserved, so that a full disk is known before the bytes are sent.
+
+        `goes_on`: what an earlier one has left is still there, and the caller judges it.
+        """
         self.path = path
+        self._goes_on = goes_on
         _check(path)
         folder, base = os.path.split(path)
         if folder:
@@ -100,7 +105,8 @@ class Landing:
                 sentence = f"{self.path} is being written by another process."
                 raise ClientError(sentence, "Busy", self.path) from error
             if _same_file(file, self._temporary):
-                os.ftruncate(file, 0)
+                if not self._goes_on:
+                    os.ftruncate(file, 0)
                 return file
             os.close(file)  # Another process gave it its name just now: it is not ours.
 
@@ -126,9 +132,13 @@ class Landing:
 
     def abort(self) -> None:
         """Take the file away unless it has got its name."""
+        self.close(keep=False)
+
+    def close(self, *, keep: bool) -> None:
+        """Let go of the file; one that has not got its name is taken away unless it is kept."""
         if self.file < 0:
             return
-        if not self._committed:
+        if not self._committed and not keep:
             try:
                 os.unlink(self._temporary)
             except FileNotFoundError:
@@ -150,6 +160,9 @@ def make_folder(path: str) -> None:
 
 def _check(path: str) -> None:
     """Raises: ClientError when a file cannot be put there without harm."""
+    if is_temporary(os.path.basename(path)):
+        sentence = f"{path}: a name of this form is for files that are not whole yet."
+        raise ClientError(sentence, "BadName", path)
     try:
         mode = os.stat(path).st_mode
     except OSError:

@@ -13,11 +13,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from neve.cli.output import Failure, Result, failure_of
 from neve.cli.transfer.body import Interrupted
-from neve.client.errors import ClientError
+from neve.client.errors import ClientError, ServerError, Unreachable
 from neve.errors import NeveError
 
 WORKERS_FIRST = 8
@@ -30,6 +31,9 @@ _HOPELESS = (
     "Refused", "UnknownHost", "Certificate", "InvalidAccessKeyId", "SignatureDoesNotMatch",
     "ExpiredToken", "NoSuchBucket", "DiskFull", "RequestTimeTooSkewed", "NotS3",
 )  # fmt: skip
+
+_PASSING = ("ExpiredToken", "RequestTimeTooSkewed", "SlowDown")
+"""Refusals of who comes at a wrong time."""
 
 Done = Callable[[Iterable[Result]], None]
 
@@ -246,7 +250,9 @@ class Pieces:
     def _task(self, piece: Callable[[], None]) -> Callable[[], None]:
         def work() -> None:
             try:
-                if self._error is None and not self._pool.stopped:
+                if self._pool.stopped:
+                    raise Interrupted
+                if self._error is None:
                     piece()
             except Exception as error:  # noqa: BLE001 - it is the error of the whole job
                 self._error = self._error or error
@@ -259,13 +265,23 @@ class Pieces:
         return work
 
 
-def failed(error: Exception, target: str) -> Failure:
-    """Return what an error of a job is for the user."""
-    if isinstance(error, NeveError):
-        return failure_of(error, target)
+def failed(error: Exception, target: str, *, goes_on: bool = False) -> Failure:
+    """Return what an error of a job is for the user; `goes_on`: what was done of it is kept."""
     if isinstance(error, OSError):
-        return failure_of(local_error(error, target), target)
-    return Failure(f"{target}: {type(error).__name__}: {error}", "Failed", target)
+        error = local_error(error, target)
+    if not isinstance(error, NeveError):
+        return Failure(f"{target}: {type(error).__name__}: {error}", "Failed", target)
+    found = failure_of(error, target)
+    if goes_on:
+        return replace(found, message=f"{found.message} The same command goes on with {target}.")
+    return found
+
+
+def goes_on(error: Exception) -> bool:
+    """Whether the same command may do later what failed now, and go on with what is there."""
+    return isinstance(error, Interrupted | Unreachable) or (
+        isinstance(error, ServerError) and (error.status >= 500 or error.code in _PASSING)
+    )
 
 
 def local_error(error: OSError, target: str) -> ClientError:

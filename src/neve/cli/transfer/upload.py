@@ -13,19 +13,18 @@ from neve.cli.transfer.body import (
     Body,
     Bytes,
     Changed,
-    Interrupted,
     Meter,
     combined_crc32c,
     encoded,
 )
 from neve.cli.transfer.engine import Engine, Pair, part_bytes_of
 from neve.cli.transfer.multipart import Multipart, Sent
-from neve.cli.transfer.pool import Done, Pieces, failed
+from neve.cli.transfer.pool import Done, Pieces, failed, goes_on
 from neve.cli.transfer.results import Copied
 from neve.cli.transfer.sources import Source, source_of
 from neve.cli.transfer.verify import plain_md5
 from neve.cli.transfer.wire import Request
-from neve.client.errors import ClientError, ServerError, Unreachable
+from neve.client.errors import ClientError, ServerError
 
 TRIES = 3
 _CHECKSUM = "x-amz-checksum-crc32c"
@@ -188,7 +187,7 @@ class _Parts:
             crc = body.crc32c
             there = self._there.get(number)
             if there and there.size == size and there.crc32c == encoded(crc):
-                self._meter(size)
+                self._meter.skip(size)
                 self._sent[number] = there
             else:
                 query = {"partNumber": str(number), "uploadId": self._multipart.upload}
@@ -213,14 +212,14 @@ class _Parts:
             self._engine.uploads.forget(self._name)
             self._done(results)
             return
-        self._give_up(error)
+        kept = self._kept(error)
         if isinstance(error, Changed) and self._attempt < TRIES:
             try:
                 _send(self._engine, self._pair, self._done, self._attempt + 1)
             except Exception as problem:  # noqa: BLE001 - as above
                 self._done([failed(problem, self._source.label)])
             return
-        self._done([failed(error, self._source.label)])
+        self._done([failed(error, self._source.label, goes_on=kept)])
 
     def _complete(self) -> Copied:
         crc = 0
@@ -233,15 +232,13 @@ class _Parts:
             self._source.label, str(self._target), self._source.size, version, etag, verified
         )
 
-    def _give_up(self, error: Exception) -> None:
+    def _kept(self, error: Exception) -> bool:
         """Keep the upload if the same command can go on with it, else end it."""
-        resumable = isinstance(error, Interrupted | Unreachable) or (
-            isinstance(error, ServerError) and error.status >= 500
-        )
-        if resumable or self._engine.pool.stopped:
-            return
+        if goes_on(error) or self._engine.pool.stopped:
+            return True
         try:
             self._multipart.abort()
         except ClientError:
-            return  # The saved state stays, and the next run ends it.
+            return False  # The saved state stays, and the next run ends it.
         self._engine.uploads.forget(self._name)
+        return False

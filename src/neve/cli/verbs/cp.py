@@ -2,8 +2,8 @@
 
 As with mc, a folder keeps its name (`cp -r out b/` makes `b/out/…`), one with a slash at its end
 gives its contents (`cp -r out/ b/` makes `b/…`). `-` is the standard input or output. What arrives
-is checked against the sender's checksum; a file gets its name when it is whole. An interrupted
-upload in parts goes on where it stopped.
+is checked against the sender's checksum; a file gets its name when it is whole. What is interrupted
+goes on where it stopped when the same command is run again, also within objects over 16 MiB.
 """
 
 import argparse

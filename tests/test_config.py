@@ -56,6 +56,13 @@ def test_address_forms(text: str, address: Address) -> None:
         ({"cors_allow_origins": "viewer.example.org"}, {}, "no origin"),
         ({"cors_allow_origins": "https://*.*.org"}, {}, "no origin"),
         ({"cors_allow_origins": "https://a.org/path"}, {}, "no origin"),
+        ({"server_url": "s3.example.org"}, {}, "--server-url cannot be used"),
+        ({"server_url": "ftp://s3.example.org"}, {}, "http://HOST"),
+        ({"server_url": "https://a b"}, {}, "http://HOST"),
+        ({"panel_url": "https://example.org/panel"}, {}, "nothing but a scheme"),
+        ({"panel_url": "https://me@example.org"}, {}, "nothing but a scheme"),
+        ({"panel_url": "https://example.org:x"}, {}, "--panel-url cannot be used"),
+        ({}, {"MINIO_BROWSER_REDIRECT_URL": "https://a/b"}, "MINIO_BROWSER_REDIRECT_URL cannot"),
         ({"drain_timeout_s": "-1"}, {}, "--drain-timeout-s cannot be used"),
         ({"tls_cert": "cert.pem"}, {}, "both --tls-cert and --tls-key"),
         ({}, {"NEVE_HEADER_BYTES_MAX": "many"}, "NEVE_HEADER_BYTES_MAX cannot be used"),
@@ -82,6 +89,22 @@ def test_minio_root_variables_are_taken_when_ours_are_unset() -> None:
     assert load("d", {}, minio).root_access_key == "minio-root"
     both = minio | {"NEVE_ROOT_USER": "ours", "NEVE_ROOT_PASSWORD": "our-secret"}
     assert load("d", {}, both).root_access_key == "ours"
+
+
+@pytest.mark.parametrize(
+    ("text", "site"),
+    [
+        ("https://S3.Example.org/", "https://s3.example.org"),
+        ("https://s3.example.org:443", "https://s3.example.org"),
+        ("http://s3.example.org:443", "http://s3.example.org:443"),
+        ("http://10.0.0.1:80", "http://10.0.0.1"),
+        ("http://[2001:DB8::1]:9000", "http://[2001:db8::1]:9000"),
+    ],
+)
+def test_sites_are_kept_as_browsers_name_them(text: str, site: str) -> None:
+    assert load("d", {"server_url": text}, {}).server_url == site
+    assert load("d", {}, {"MINIO_SERVER_URL": text}).server_url == site
+    assert load("d", {}, {"MINIO_BROWSER_REDIRECT_URL": text}).panel_url == site
 
 
 def test_minio_switch_makes_metrics_public() -> None:

@@ -24,6 +24,7 @@ _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SIZE = re.compile(r"(\d+)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _REGION = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,62}")
 _ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[A-Za-z0-9.:\[\]_-]*\*?[A-Za-z0-9.:\[\]_-]*")
+_HOST = re.compile(r"[a-z0-9_.-]+|[0-9a-f:.]+")
 _DOMAIN = re.compile(r"[a-zA-Z0-9]([a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?")
 
 
@@ -141,6 +142,20 @@ def _parse_webhook(text: str) -> str:
     return text
 
 
+def _parse_site(text: str) -> str:
+    """Return a URL without a path in the form in which browsers name its origin."""
+    parts = urlsplit(text)
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host):
+        raise ValueError("it must be http://HOST[:PORT] or https://HOST[:PORT]")
+    if parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError("it must hold nothing but a scheme, a host and a port")
+    host = f"[{host}]" if ":" in host else host
+    default = 443 if parts.scheme == "https" else 80
+    port = "" if parts.port in (None, default) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
+
+
 def _parse_token(text: str) -> str:
     if not text.isascii() or not text.isprintable():
         raise ValueError("it must be printable ASCII characters")
@@ -207,6 +222,20 @@ class Config:
         metavar="HOST:PORT",
     )
     """None until `load` fills it in from `address`."""
+    server_url: str = _setting(
+        "",
+        _parse_site,
+        "where users and browsers reach S3, when that is not the address itself: behind a proxy",
+        metavar="URL",
+        environment=("NEVE_SERVER_URL", "MINIO_SERVER_URL"),
+    )
+    panel_url: str = _setting(
+        "",
+        _parse_site,
+        "where browsers reach the panel, when that is not its address itself: behind a proxy",
+        metavar="URL",
+        environment=("NEVE_PANEL_URL", "MINIO_BROWSER_REDIRECT_URL"),
+    )
     workers: int = _setting(
         0, _parse_workers, "number of worker processes (default: one per CPU)", metavar="N"
     )

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tests.s3.conftest import Answer, Store, allow
 
-from neve.s3.cors import server_rules
+from neve.s3.cors import Panel, server_rules
 from neve.testing.live import LiveServer
 
 SITE = "https://viewer.test"
@@ -74,7 +74,7 @@ def browser(
     seen = {
         name: value
         for name, value in answer.headers.items()
-        if name in exposed | _SAFE_ANSWER_HEADERS
+        if "*" in exposed or name in exposed | _SAFE_ANSWER_HEADERS
     }
     return answer.status, seen, answer.body
 
@@ -472,3 +472,116 @@ def test_the_setting_reaches_the_workers(tmp_path: Path) -> None:
             urllib.request.urlopen(urllib.request.Request(url, None, {"Origin": SITE}))
         assert refused.value.code == 403
         assert refused.value.headers["access-control-allow-origin"] == SITE
+
+
+# The panel's own pages.
+
+OURS = "http://s3.test:9001"
+RULES = {
+    "none": [],
+    "of other sites": [rule(AllowedOrigins=["https://other.test"], AllowedMethods=["PUT"])],
+    "of no help": [rule(AllowedOrigins=[OURS], AllowedMethods=["GET"], AllowedHeaders=[])],
+}
+
+
+@pytest.fixture
+def panel(store: Store) -> Panel:
+    store.pipeline.panel = Panel(port=9001)
+    return store.pipeline.panel
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_panel_may_use_every_bucket(store: Store, s3: Any, panel: Panel, name: str) -> None:
+    if RULES[name]:
+        put_rules(s3, *RULES[name])
+    headers = {"Content-Type": "a/b", "X-Amz-Meta-Unit": "K"}
+    place = {"Bucket": "data", "Key": "k"}
+    url = s3.generate_presigned_url("put_object", Params=place | {"Metadata": {"unit": "K"}})
+    status, seen, _ = page(store, "PUT", url.partition("9000")[2], headers, b"from a page")
+    assert status == 200
+    assert seen["etag"]
+    for operation, method in (("get_object", "GET"), ("head_object", "HEAD")):
+        url = s3.generate_presigned_url(operation, Params=place)
+        status, seen, _ = page(store, method, url.partition("9000")[2])
+        assert (status, seen["x-amz-meta-unit"]) == (200, "K")
+    url = s3.generate_presigned_url("delete_object", Params=place)
+    assert page(store, "DELETE", url.partition("9000")[2])[0] == 204
+    for target, expected in (("/data/k", 403), ("/nope/k?uploads", 404), ("/", 403)):
+        status, _, body = page(store, "POST" if "?" in target else "GET", target)
+        assert (status, b"<Code>" in body) == (expected, True)
+
+
+def page(
+    store: Store,
+    method: str,
+    target: str,
+    headers: dict[str, str] | None = None,
+    body: bytes = b"",
+) -> tuple[int, dict[str, str], bytes]:
+    """What `fetch` gives a page of the panel."""
+    return browser(store, method, target, headers, body, site=OURS)
+
+
+@pytest.mark.parametrize(
+    ("port", "host", "origin", "ours"),
+    [
+        (9001, "s3.test:9000", "http://s3.test:9001", True),
+        (9001, "s3.test:9000", "https://s3.test:9001", True),
+        (9001, "S3.test", "http://s3.test:9001", True),
+        (9001, "[::1]:9000", "http://[::1]:9001", True),
+        (443, "s3.test:9000", "https://s3.test", True),
+        (443, "s3.test:9000", "http://s3.test:443", True),
+        (80, "s3.test:9000", "http://s3.test", True),
+        (80, "s3.test:9000", "https://s3.test", False),
+        (9001, "s3.test:9000", "http://s3.test:9000", False),
+        (9001, "s3.test:9000", "http://s3.test", False),
+        (9001, "s3.test:9000", "http://s3.test:90011", False),
+        (9001, "s3.test:9000", "http://evil.test:9001", False),
+        (9001, "s3.test:9000", "http://s3.test:9001.evil.test", False),
+        (9001, "s3.test:9000", "ftp://s3.test:9001", False),
+        (9001, "s3.test:9000", "null", False),
+        (9001, "s3.test:9000", "", False),
+        (9001, "", "http://:9001", False),
+        (0, "s3.test:9000", "http://s3.test:0", False),
+    ],
+)
+def test_whose_pages_are_ours(port: int, host: str, origin: str, ours: bool) -> None:
+    headers = {b"host": host.encode(), b"origin": origin.encode()}
+    assert Panel(port=port).asks(headers) is ours
+
+
+def test_a_panel_with_a_url_is_there_and_nowhere_else(store: Store) -> None:
+    store.pipeline.panel = Panel("https://panel.example.org", 9001)
+    for origin, ours in (("https://panel.example.org", True), (OURS, False)):
+        asked = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
+        answer = store.send("OPTIONS", "/data/k", asked)
+        assert (answer.headers.get("access-control-allow-origin") == origin) is ours
+        answer = store.send("GET", "/data/k", {"Origin": origin})
+        assert (answer.headers.get("access-control-allow-origin") == origin) is ours
+
+
+def test_the_panel_sends_no_unknown_methods(store: Store, panel: Panel) -> None:
+    asked = {"Origin": OURS, "Access-Control-Request-Method": "PATCH"}
+    assert store.send("OPTIONS", "/data/k", asked).status == 403
+
+
+def test_a_live_server_knows_the_port_of_its_panel(live_server: LiveServer) -> None:
+    live_server.client().create_bucket(Bucket="panel-cors")
+    target = f"{live_server.endpoint}/panel-cors/k"
+    for origin, ours in ((live_server.panel, True), ("http://127.0.0.1:1", False)):
+        request = urllib.request.Request(target, headers={"Origin": origin})
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=30)
+        allowed = refused.value.headers["access-control-allow-origin"]
+        refused.value.close()
+        assert (allowed == origin) is ours
+
+
+def test_a_live_server_takes_the_url_of_its_panel(tmp_path: Path) -> None:
+    site = "https://panel.example.org"
+    with LiveServer(tmp_path / "data", "--panel-url", f"{site}/", workers=1) as server:
+        asked = {"Origin": site, "Access-Control-Request-Method": "PUT"}
+        url = f"{server.endpoint}/any/k"
+        request = urllib.request.Request(url, method="OPTIONS", headers=asked)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert answer.headers["access-control-allow-origin"] == site

@@ -2,9 +2,11 @@
 
 A bucket's rules are kept in its option `cors` as a list of maps with the names of AWS's document.
 The first rule that matches decides, as on AWS. A bucket without rules has those of the server, if
-there are any; a bucket's own rules replace them. Rights are another matter: CORS gives nobody any.
+there are any; a bucket's own rules replace them. Pages of our own panel, which upload straight to
+S3, may use every bucket, whatever its rules. Rights are another matter: CORS gives nobody any.
 """
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ ID_LENGTH_MAX = 255
 DOCUMENT_BYTES_MAX = 64 << 10
 METHODS = ("GET", "PUT", "POST", "DELETE", "HEAD")
 _SECONDS_MAX = 2**31 - 1
+_PORT = re.compile(rb":[0-9]*$")
 
 Rule = dict[str, Any]
 Rules = list[Rule]
@@ -158,6 +161,47 @@ def server_rules(origins: Sequence[str]) -> Rules:
     if not origins:
         return []
     return [WEB_VIEWERS[0] | {"AllowedOrigins": list(origins), "AllowedMethods": list(METHODS)}]
+
+
+class Panel:
+    """The site whose pages are our own panel.
+
+    It is that of `url` if there is one. Else it is where a browser finds the panel that finds S3
+    under the host name of the request: the same name with the panel's `port`, 0 for none.
+    """
+
+    __slots__ = ("_origin", "_ports")
+
+    def __init__(self, url: str = "", port: int = 0) -> None:
+        self._origin = url.encode()
+        self._ports = [
+            (scheme, b"" if port == default else b":%d" % port)
+            for scheme, default in ((b"http://", 80), (b"https://", 443))
+            if port
+        ]
+
+    def asks(self, headers: dict[bytes, bytes]) -> bool:
+        """Say whether the request comes from a page of the panel."""
+        origin = headers.get(b"origin", b"")
+        if self._origin or not origin:
+            return bool(origin) and origin == self._origin
+        host = _PORT.sub(b"", headers.get(b"host", b"")).lower()
+        return any(origin == scheme + host + port for scheme, port in self._ports if host)
+
+    def fields(self, headers: dict[bytes, bytes]) -> Headers:
+        """Return the fields for an answer to a page of the panel, a preflight's included."""
+        fields: Headers = [
+            (b"access-control-allow-origin", headers[b"origin"]),
+            (b"access-control-allow-methods", ", ".join(METHODS).encode()),
+            # Its requests bear no cookies, so the star stands for every field.
+            (b"access-control-expose-headers", b"*"),
+            (b"access-control-max-age", b"3600"),
+            VARY,
+        ]
+        asked = headers.get(b"access-control-request-headers")
+        if asked:
+            fields.append((b"access-control-allow-headers", asked))
+        return fields
 
 
 def rules_of(engine: "Engine", name: str, server: Rules) -> Rules:

@@ -88,6 +88,7 @@ class Pipeline:
         region: str = "us-east-1",
         domains: Sequence[str] = (),
         cors_origins: Sequence[str] = (),
+        panel: cors.Panel | None = None,
         principal_of: Callable[[str], Principal] = root_principal,
         known_canonical_id: Callable[[str], bool] = _is_root,
         directory: "Directory | None" = None,
@@ -108,6 +109,8 @@ class Pipeline:
         verifier.domains = self._domains
         self.cors = cors.server_rules(cors_origins)
         """Which sites may use buckets that say nothing of it."""
+        self.panel = panel or cors.Panel()
+        """The site that may use all of them."""
         self._operations = {route: Operation(route) for route in (*ROUTES, PREFLIGHT)}
 
     def handle(self, request: Request) -> Response | Coroutine[Any, Any, Response]:
@@ -132,17 +135,22 @@ class Pipeline:
         """Add to an answer, an error too, what lets a script of another site read it."""
         if request.method == "OPTIONS":
             return answer
-        try:
-            rules = cors.rules_of(self.engine, request.bucket or "", self.cors)
-        except NoSuchBucket:
+        fields = self._shared_with(request)
+        if not fields:
             return answer
-        if not rules:
-            return answer
-        fields = cors.answer_headers(rules, request.headers, request.method)
         if isinstance(answer, Response):
             answer.headers = [*answer.headers, *fields]
             return answer
         return self._add_later(answer, fields)
+
+    def _shared_with(self, request: Request) -> Headers:
+        if self.panel.asks(request.headers):
+            return self.panel.fields(request.headers)
+        try:
+            rules = cors.rules_of(self.engine, request.bucket or "", self.cors)
+        except NoSuchBucket:
+            return []
+        return cors.answer_headers(rules, request.headers, request.method) if rules else []
 
     async def _add_later(self, answer: Awaitable[Response], fields: Headers) -> Response:
         response = await answer

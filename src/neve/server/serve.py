@@ -52,6 +52,7 @@ def serve(config: Config) -> int:
     _bound_arenas()
     s3 = reserve(config.address, "S3", "--address")
     panel = reserve(config.panel_address or config.address, "the status page", "--panel-address")
+    config = replace(config, address=s3.address, panel_address=panel.address)
     folder = open_folder(config.folder)
     keys = None
     if not config.root_access_key:

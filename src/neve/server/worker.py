@@ -19,6 +19,7 @@ from neve.engine.engine import Engine
 from neve.engine.store import open_engine
 from neve.iam.directory import Directory
 from neve.iam.keyring import store_keyring
+from neve.s3.cors import Panel
 from neve.s3.pipeline import Pipeline
 from neve.s3.sigv4 import Verifier
 from neve.server import audit, tls
@@ -122,6 +123,7 @@ class Worker:
             region=config.region,
             domains=config.domain,
             cors_origins=config.cors_allow_origins,
+            panel=Panel(config.panel_url, config.panel_address.port if config.panel_address else 0),
             directory=directory,
         )
         s3 = cast("Handler", pipeline.handle)  # it knows requests by a protocol of its own

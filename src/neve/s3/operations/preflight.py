@@ -5,7 +5,7 @@ It comes without keys and gives away nothing but the rules that match it.
 
 from neve.errors import NoSuchBucket
 from neve.s3.call import Call
-from neve.s3.cors import NOT_ALLOWED, preflight_headers, rules_of
+from neve.s3.cors import METHODS, NOT_ALLOWED, preflight_headers, rules_of
 from neve.s3.errors import S3Error
 from neve.s3.response import Response
 
@@ -20,6 +20,8 @@ def preflight_request(call: Call) -> Response:
     if not method:
         raise S3Error("BadRequest", "Invalid Access-Control-Request-Method: null")
     asked = headers.get(b"access-control-request-headers", b"").decode("latin-1").lower()
+    if method in METHODS and call.pipeline.panel.asks(headers):
+        return Response(200, call.pipeline.panel.fields(headers))
     names = [name.strip() for name in asked.split(",") if name.strip()]
     try:
         rules = rules_of(call.engine, call.name, call.pipeline.cors)

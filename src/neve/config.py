@@ -218,7 +218,7 @@ class Config:
     panel_address: Address | None = _setting(
         None,
         parse_address,
-        "where to serve the status page (default: port 9001 of the S3 host)",
+        "where to serve the panel (default: port 9001 of the S3 host)",
         metavar="HOST:PORT",
     )
     """None until `load` fills it in from `address`."""
@@ -429,7 +429,7 @@ def _complete(values: dict[str, Any], environ: Mapping[str, str]) -> Config:
     address = values.setdefault("address", Address("127.0.0.1", 9000))
     panel = values.setdefault("panel_address", Address(address.host, 9001))
     if panel == address and panel.port:
-        raise InvalidSetting(f"S3 and the status page cannot share the address {address}.")
+        raise InvalidSetting(f"S3 and the panel cannot share the address {address}.")
     if bool(values.get("tls_cert")) != bool(values.get("tls_key")):
         raise InvalidSetting("HTTPS needs both --tls-cert and --tls-key.")
     if bool(values.get("root_access_key")) != bool(values.get("root_secret_key")):

@@ -70,7 +70,7 @@ def test_taken_port_is_refused_before_the_folder_is_made(tmp_path: Path) -> None
         said = refused(tmp_path / "data", "--address", f"127.0.0.1:{port}")
         assert f"Port {port} for S3 is taken" in said
         said = refused(tmp_path / "data", "--panel-address", f"127.0.0.1:{port}")
-        assert f"Port {port} for the status page is taken" in said
+        assert f"Port {port} for the panel is taken" in said
     assert os.listdir(tmp_path) == []
 
 

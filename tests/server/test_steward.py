@@ -7,7 +7,6 @@ import pytest
 
 from neve.engine.jobs import Job
 from neve.server.metrics import Metrics, Totals
-from neve.server.page import Usage, render_page
 from neve.server.shared import STEWARD, Shared
 from neve.server.steward import RETRY_MAX_S, JobRunner
 from neve.testing.server import wait_until
@@ -106,11 +105,3 @@ def test_stopping_waits_for_the_job_that_runs(shared: Shared) -> None:
     threading.Timer(0.05, may_end.set).start()
     each.stop()
     assert ended.is_set()
-
-
-def test_page_marks_what_needs_attention(shared: Shared, tmp_path) -> None:
-    good = render_page(shared, str(tmp_path), "http://localhost:9000", Usage(1, 2, 3, 0)).decode()
-    assert "Damaged objects found</th><td>0<" in good
-    bad = render_page(shared, str(tmp_path), "http://h/<script>", Usage(1, 2, 3, 4)).decode()
-    assert 'Damaged objects found</th><td class="bad">4<' in bad
-    assert "<script>" not in bad

@@ -107,15 +107,23 @@ class Transport:
         authorities: tuple[str, ...] = (),
         attempts: int = ATTEMPTS,
         timeout_s: float = TIMEOUT_S,
+        connections: Connections | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        """`authorities` are files of certificates that are trusted besides the system's."""
+        """`authorities` are files of certificates that are trusted besides the system's.
+
+        `connections` are shared with other transports; `headers` go with each request, unsigned.
+        """
         self.alias = alias
         self.attempts = attempts
         self.timeout_s = timeout_s
         parts = urlsplit(alias.url)
         self.scheme, self.host = parts.scheme, parts.netloc
         self.debug = debug
-        self.connections = Connections(parts.scheme, timeout_s, insecure, authorities)
+        self.connections = connections or Connections(
+            parts.scheme, timeout_s, insecure, authorities
+        )
+        self._headers = dict(headers or {})
         self._regions: dict[str, str] = {}
 
     def request(
@@ -274,7 +282,7 @@ class Transport:
         target = parts.path + (f"?{parts.query}" if parts.query else "")
         if self.debug:
             show_request(method, url, sent)
-        sent |= self.connections.proxy_headers(parts.netloc)
+        sent |= self._headers | self.connections.proxy_headers(parts.netloc)
         connection = self.connections.take(parts.netloc)
         try:
             target = self.connections.target(parts.netloc, target)

@@ -35,7 +35,7 @@ def text(config: Config, endpoint: str, panel: str, keys: RootKeys | None) -> st
 Neve {__version__} serves {config.folder}
 
   S3          {endpoint}
-  Status      {panel}
+  Panel       {panel}
   Access key  {access}
   Secret key  {where}
   Writes      {sync}; {config.workers} worker processes, region {config.region}

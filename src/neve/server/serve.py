@@ -51,7 +51,7 @@ def serve(config: Config) -> int:
     _raise_file_limit()
     _bound_arenas()
     s3 = reserve(config.address, "S3", "--address")
-    panel = reserve(config.panel_address or config.address, "the status page", "--panel-address")
+    panel = reserve(config.panel_address or config.address, "the panel", "--panel-address")
     config = replace(config, address=s3.address, panel_address=panel.address)
     folder = open_folder(config.folder)
     keys = None
@@ -89,7 +89,7 @@ def _supervise(
     log_stream.keep(shared, process_name(SUPERVISOR))
     scheme = "https" if context else "http"
     endpoint = banner.endpoint_of(scheme, *s3.address)
-    status = banner.endpoint_of("http", *panel.address)
+    status = banner.endpoint_of(scheme, *panel.address)
 
     def worker(slot: int) -> int:
         panel.close()
@@ -97,7 +97,7 @@ def _supervise(
 
     def steward(slot: int) -> int:
         s3.close()
-        return _run_child(config, shared, Steward(config, shared, panel, endpoint).serve())
+        return _run_child(config, shared, Steward(config, shared, panel, context).serve())
 
     def reload() -> None:
         if context is not None:

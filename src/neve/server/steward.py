@@ -1,4 +1,4 @@
-"""The steward process: everything periodic, and the status page.
+"""The steward process: everything periodic, and the panel.
 
 All jobs run in one thread, because the engine's jobs share its commit side. A job that fails is
 logged and tried again later and later; it never stops the others. When the server stops, the
@@ -10,11 +10,11 @@ import heapq
 import logging
 import os
 import signal
+import ssl
 import threading
 import time
 from collections.abc import Callable
 
-from neve.answer import Response
 from neve.config import Config
 from neve.engine.counting import stored
 from neve.engine.engine import Engine
@@ -23,14 +23,11 @@ from neve.engine.scrub import findings
 from neve.engine.store import finish, open_engine
 from neve.errors import StoreReadOnly
 from neve.s3.metadata import tags_in
-from neve.server.http import HttpServer
-from neve.server.http_limits import HttpLimits
-from neve.server.http_request import Request
+from neve.server import tls
 from neve.server.metrics import Metrics
-from neve.server.page import Usage, render_page
 from neve.server.recorder import Recorder
 from neve.server.shared import READY, STEWARD, SUPERVISOR, Shared
-from neve.server.sockets import Reservation, listen
+from neve.server.sockets import Reservation
 
 BEAT_S = 1.0
 REPORT_S = 2.0
@@ -40,14 +37,6 @@ RETRY_MAX_S = 600.0
 WAIT_STEP_S = 0.02
 
 log = logging.getLogger("neve.steward")
-
-_HTML = (
-    (b"content-type", b"text/html; charset=utf-8"),
-    (b"cache-control", b"no-store"),
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; img-src data:"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-)
 
 
 class JobRunner:
@@ -114,12 +103,16 @@ class Steward:
     """What the steward process consists of."""
 
     def __init__(
-        self, config: Config, shared: Shared, reservation: Reservation, endpoint: str
+        self,
+        config: Config,
+        shared: Shared,
+        reservation: Reservation,
+        context: ssl.SSLContext | None,
     ) -> None:
         self.config = config
         self.shared = shared
         self.reservation = reservation
-        self.endpoint = endpoint
+        self.context = context
         self.metrics = Metrics(shared)
         self.recorder: Recorder | None = None
 
@@ -129,7 +122,7 @@ class Steward:
         loop = asyncio.get_running_loop()
         stopping = asyncio.Event()
         loop.add_signal_handler(signal.SIGTERM, stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, lambda: None)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
         engine = open_engine(
             config.folder,
             self.shared,
@@ -139,14 +132,17 @@ class Steward:
         engine.start()
         runner = JobRunner(lambda: self._jobs(engine), self.metrics)
         runner.start()
-        server = HttpServer(lambda request: self._answer(engine, request), limits=HttpLimits())
-        for sock in listen(self.reservation):
-            await server.serve(sock)
+        # Here, and not where the supervisor would have it in memory as well.
+        from neve.server.panel import PanelServer
+
+        panel = PanelServer(config, self.shared, self.reservation, self.context)
+        serving = loop.create_task(panel.run_until_stopped())
         self.shared.enter(READY)
         beat = loop.create_task(self._beat())
         await stopping.wait()
         await self._wait_for_workers()
-        await server.drain(1.0)
+        panel.stop()
+        await serving
         await loop.run_in_executor(None, runner.stop)
         if self.recorder is not None:
             self.recorder.close()
@@ -198,6 +194,10 @@ class Steward:
             Job("history", HISTORY_S, self.recorder.run),
         ]
 
+    def _reload(self) -> None:
+        if self.context is not None:
+            tls.reload(self.context, self.config.tls_cert, self.config.tls_key)
+
     async def _beat(self) -> None:
         while True:
             self.shared.beat()
@@ -208,19 +208,3 @@ class Steward:
         own = (SUPERVISOR, STEWARD)
         while any(self.shared.pid(slot) for slot in self.shared.slots() if slot not in own):
             await asyncio.sleep(WAIT_STEP_S)
-
-    def _answer(self, engine: Engine, request: Request) -> Response:
-        if request.raw_path != b"/":
-            return Response(404, [(b"content-type", b"text/plain")], b"There is nothing here.\n")
-        if request.method not in ("GET", "HEAD"):
-            return Response(405, [(b"allow", b"GET, HEAD")])
-        buckets = engine.buckets()
-        sums = [engine.usage(bucket) for bucket in buckets]
-        usage = Usage(
-            len(buckets),
-            sum(objects for objects, _ in sums),
-            sum(size for _, size in sums),
-            len(findings(engine.catalog.reader())),
-        )
-        page = render_page(self.shared, self.config.folder, self.endpoint, usage)
-        return Response(200, _HTML, b"" if request.method == "HEAD" else page)

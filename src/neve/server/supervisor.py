@@ -1,7 +1,7 @@
 """The parent of the server's processes: starts, watches, restarts, drains them. Serves nothing.
 
     supervisor ── worker × N      S3
-               └─ steward         status page and periodic work
+               └─ steward         panel and periodic work
 
 It forks after everything is imported, so that the children share its pages. A child that dies is
 started again after a back-off, for ever: one bad worker must not stop the service. Children die

@@ -23,7 +23,7 @@ END_WITHIN_S = 60.0
 _STEP_S = 0.02
 SOURCE = Path(__file__).resolve().parents[2]
 """The folder of the package, as the server is to find it."""
-_ADDRESS = re.compile(r"^  (S3|Status) +(https?)://(\S+)$", re.MULTILINE)
+_ADDRESS = re.compile(r"^  (S3|Panel) +(https?)://(\S+)$", re.MULTILINE)
 
 
 class LiveServer:

@@ -1,0 +1,10 @@
+"""The pages, a module for each; a module declares its paths in `ROUTES`."""
+
+from neve.panel.pages import buckets, login, preferences
+from neve.panel.routing import Page
+
+PAGES: tuple[Page, ...] = (
+    *login.ROUTES,
+    *preferences.ROUTES,
+    *buckets.PAGES,
+)

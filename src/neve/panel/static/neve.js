@@ -1,6 +1,8 @@
 // What every page does with scripts; each page works without.
 
-const local = new Intl.DateTimeFormat(document.documentElement.lang, {
+const language = document.documentElement.lang;
+const place = navigator.languages.find((each) => each.startsWith(language)) ?? language;
+const local = new Intl.DateTimeFormat(place, {
   dateStyle: "medium",
   timeStyle: "short",
 });

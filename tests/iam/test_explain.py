@@ -59,6 +59,7 @@ def test_an_allowed_request_names_the_statement_that_allows_it() -> None:
                 "applies": False, "why": "it is about other resources",
             },
         ],
+        "policies": ["policy reads", "policy not-private"],
     }  # fmt: skip
 
 

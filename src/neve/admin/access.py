@@ -1,8 +1,9 @@
 """ExplainAccess: why somebody may do something, or may not. Neve's own; MinIO has no such call.
 
 Everybody may ask about itself; statements of a bucket's policy that are about others are left out
-of such an answer. `sourceIp` asks as if from that address, else it is the caller's. For an action
-on objects `object` is the key; for one on a bucket it is the prefix that would be listed.
+of such an answer. `policies` names those of the user, its groups and the access key. `sourceIp`
+asks as if from that address, else it is the caller's. For an action on objects `object` is the key;
+for one on a bucket it is the prefix that would be listed.
 """
 
 from functools import partial
@@ -80,6 +81,7 @@ def _signs_no_more(name: str, action: str, call: AdminCall) -> dict[str, Any]:
         "policy": "",
         "statement": "",
         "considered": [],
+        "policies": [],
     }
 
 

@@ -101,10 +101,9 @@ class Failure(Result):
 
 def failure_of(error: NeveError, target: str = "") -> Failure:
     """Return the result that an error is, for verbs that go on after it."""
-    code = error.code if isinstance(error, ClientError) else type(error).__name__
-    return Failure(
-        str(error), code, target or (error.target if isinstance(error, ClientError) else "")
-    )
+    if not isinstance(error, ClientError):
+        return Failure(str(error), type(error).__name__, target)
+    return Failure(error.sentence(), error.code, target or error.target)
 
 
 class Screen(Protocol):

@@ -3,6 +3,8 @@
 `code` is the code of S3 or of the admin API where a server gave one, else a word of our own.
 """
 
+from collections.abc import Callable
+
 from neve.errors import NeveError
 
 
@@ -14,6 +16,10 @@ class ClientError(NeveError):
         self.message = message
         self.code = code
         self.target = target
+
+    def sentence(self) -> str:
+        """The message, with what can be found out about the cause. May ask the server."""
+        return self.message
 
 
 class Unreachable(ClientError):
@@ -30,6 +36,13 @@ class ServerError(ClientError):
         self.status = status
         self.said = said
         """The server's own words."""
+        self.why: Callable[[], str] | None = None
+        """Finds out why, '' when it cannot: costs a request, so for who shows the sentence."""
+
+    def sentence(self) -> str:
+        """The message, and why the server says so."""
+        why = self.why() if self.why else ""
+        return f"{self.message.removesuffix('.')}: {why}." if why else self.message
 
     @property
     def absent(self) -> bool:

@@ -9,11 +9,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import IO, NamedTuple, Self
 from urllib.parse import unquote_plus
 
 from neve.client.alias import Alias
 from neve.client.errors import ServerError
+from neve.client.reasons import reason_of
 from neve.client.transport import Answer, Query, Stream, Transport
 from neve.client.xml import Node, document, element, moment, parse
 
@@ -282,27 +284,38 @@ class S3:
         self, bucket: str, keys: Iterable[tuple[str, str]], bypass: bool = False
     ) -> list[Failed]:
         """Delete up to `DELETE_MAX` pairs of key and version ('' for none); return the failures."""
+        wanted = list(keys)
         rows = [
             element(
                 "Object",
                 [element("Key", key)] + ([element("VersionId", version)] if version else []),
             )
-            for key, version in keys
+            for key, version in wanted
         ]
         body = document("Delete", [element("Quiet", "true"), *rows])
         headers = {"content-md5": md5_of(body)}
         if bypass:
             headers["x-amz-bypass-governance-retention"] = "true"
-        answer = self.transport.request(
-            "POST", bucket, query={"delete": ""}, headers=headers, body=body,
-            doing="delete objects", idempotent=True,
-        )  # fmt: skip
+        try:
+            answer = self.transport.request(
+                "POST", bucket, query={"delete": ""}, headers=headers, body=body,
+                doing="delete objects", idempotent=True,
+            )  # fmt: skip
+        except ServerError as error:
+            if error.why and wanted:
+                # Rights to delete are of objects: the first one stands for all.
+                error.why = partial(self._why_kept, bucket, *wanted[0])
+            raise
         found = (node.texts() for node in parse(answer.body).all("Error"))
         return [
             Failed(row.get("Key", ""), row.get("VersionId", ""), row.get("Code", ""),
                    row.get("Message", ""))
             for row in found
         ]  # fmt: skip
+
+    def _why_kept(self, bucket: str, key: str, version: str) -> str:
+        query = {"versionId": version} if version else {}
+        return reason_of(self.transport, "DELETE", bucket, key, query)
 
     def presign(
         self, method: str, bucket: str, key: str, expires_s: int, query: Query | None = None

@@ -13,12 +13,14 @@ import ssl
 import sys
 import time
 from collections.abc import Callable, Container, Iterator, Mapping
+from functools import partial
 from typing import IO, NamedTuple, Self
 from urllib.parse import quote, urlsplit
 
 from neve.client.alias import Alias
 from neve.client.connections import Connections
-from neve.client.errors import ClientError, Unreachable
+from neve.client.errors import ClientError, ServerError, Unreachable
+from neve.client.reasons import ASKED_MAX, SOFTWARE, reason_of
 from neve.client.refusals import refusal_of, region_of, unreachable_of
 from neve.signing import UNSIGNED_PAYLOAD, presign_url, sign_headers
 
@@ -125,6 +127,7 @@ class Transport:
         )
         self._headers = dict(headers or {})
         self._regions: dict[str, str] = {}
+        self._software, self._asked_why = "", 0
 
     def request(
         self,
@@ -183,6 +186,7 @@ class Transport:
                 self.pause(attempt)
                 attempt += 1
                 continue
+            self._software = stream.headers.get("server", "")
             if stream.status < 300 or stream.status in accept:
                 return stream
             with stream:
@@ -191,11 +195,27 @@ class Transport:
             if not moved and self.moved(bucket, region_of(answer)):
                 moved = True
                 continue
-            refused = refusal_of(answer, self.alias, bucket, key, doing, attempt)
+            refused = self.refusal(answer, method, bucket, key, query or {}, doing, attempt)
             if last or not (answer.status in AGAIN or refused.code in AGAIN_CODES):
                 raise refused
             self.pause(attempt)
             attempt += 1
+
+    def refusal(
+        self, answer: Answer, method: str, bucket: str, key: str, query: Query, doing: str,
+        attempt: int,
+    ) -> ServerError:  # fmt: skip
+        """Return the error that an answer other than 2xx means."""
+        refused = refusal_of(answer, self.alias, bucket, key, doing, attempt)
+        self._software = answer.headers.get("server", "")
+        if refused.code == "AccessDenied":
+            refused.why = partial(reason_of, self, method, bucket, key, query)
+        return refused
+
+    def may_ask_why(self) -> bool:
+        """Whether the server is one that tells why it refuses, and was not asked too often."""
+        self._asked_why += 1
+        return self._software == SOFTWARE and self._asked_why <= ASKED_MAX
 
     def prepare(self) -> bool:
         """Have a connection ready; return whether it is a new one. Raises: Unreachable."""

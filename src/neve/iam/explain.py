@@ -37,6 +37,8 @@ class Explanation(NamedTuple):
     resource: str
     decision: Decision
     considered: tuple[Considered, ...]
+    policies: tuple[str, ...]
+    """Those of the principal: of its user, its groups and the access key that signs."""
 
     def as_data(self) -> dict[str, Any]:
         """Return it as plain values, for JSON."""
@@ -50,6 +52,7 @@ class Explanation(NamedTuple):
             "policy": found.policy,
             "statement": "" if found.statement is None else found.statement.label,
             "considered": [each._asdict() for each in self.considered],
+            "policies": list(self.policies),
         }
 
 
@@ -74,13 +77,15 @@ def explain(
     policies: list[Policy] = []
     for rights in (principal.limit, principal.rights):
         policies += () if rights is None else rights.policies
+    names = [statement.policy for each in policies for statement in each.statements]
     policies += () if policy is None else (policy,)
     considered = tuple(
         _consider(statement, principal, resource, context)
         for each in policies
         for statement in each.by_action.get(action, ())
     )
-    return Explanation(principal.arn or "anonymous", action, resource, decision, considered)
+    who = principal.arn or "anonymous"
+    return Explanation(who, action, resource, decision, considered, tuple(dict.fromkeys(names)))
 
 
 def _consider(

@@ -11,6 +11,7 @@ from neve.cli.transfer.engine import Engine
 from neve.cli.transfer.pool import Done, Job
 from neve.cli.transfer.results import Planned, Removed
 from neve.client import s3
+from neve.client.reasons import reason_of
 
 
 class Doomed(NamedTuple):
@@ -58,5 +59,8 @@ def _delete(engine: Engine, batch: list[Doomed], bypass: bool, done: Done) -> No
     for each in failed:
         name = str(place.at(each.key))
         what = each.message.rstrip(". ") or "refused"
+        if each.code == "AccessDenied":
+            query = {"versionId": each.version} if each.version else {}
+            what = reason_of(server.transport, "DELETE", place.bucket, each.key, query) or what
         results.append(Failure(f"could not remove {name}: {what} ({each.code}).", each.code, name))
     done(results)

@@ -18,7 +18,7 @@ from neve.cli.transfer.entries import Entry, local_entries, remote_entries
 from neve.cli.transfer.filters import Filter
 from neve.cli.transfer.landing import path_of
 from neve.cli.transfer.pool import failed
-from neve.client.errors import ClientError
+from neve.client.errors import ClientError, ServerError
 
 
 class Plan(NamedTuple):
@@ -131,9 +131,11 @@ def _is_folder(session: Session, target: Local | Remote, text: str) -> bool:
         return True
     # As mc: a prefix below which there is something is a folder, unless it is an object as well.
     server = session.server(target.alias)
-    for row in server.objects(target.bucket, target.key, "/", page=2):
-        if row.key == target.key:
-            return False
-        if row.key == target.key + "/":
-            return True
+    try:
+        for row in server.objects(target.bucket, target.key, "/", page=2):
+            if row.key in (target.key, target.key + "/"):
+                return row.key != target.key
+    except ServerError as error:
+        if not error.denied:
+            raise  # Who may write here need not see what is here.
     return False

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from neve.cli.transfer.body import EMPTY, Body, Bytes, Interrupted, Meter
 from neve.client.errors import ClientError, ServerError
-from neve.client.refusals import refusal_of, region_of, unreachable_of
+from neve.client.refusals import region_of, unreachable_of
 from neve.client.transport import (
     AGAIN,
     AGAIN_CODES,
@@ -177,9 +177,10 @@ class Wire:
                 if not moved and transport.moved(request.bucket, region_of(found)):
                     moved = True
                     continue
-                refused = refusal_of(
-                    found, transport.alias, request.bucket, request.key, request.doing, attempt
-                )
+                refused = transport.refusal(
+                    found, request.method, request.bucket, request.key, request.query,
+                    request.doing, attempt,
+                )  # fmt: skip
                 if last or not (found.status in AGAIN or refused.code in AGAIN_CODES):
                     raise refused
                 self._busy()

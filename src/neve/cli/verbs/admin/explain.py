@@ -60,12 +60,15 @@ class Explanation(Result):
     policy: Annotated[str, "the policy that decided, '' when none did"]
     statement: Annotated[str, "the statement in it that decided"]
     considered: Annotated[list[Considered], "every statement that names the action"]
+    policies: Annotated[list[str], "the policies of the user, its groups and the access key"]
 
     def text(self, style: Style) -> str:
         """The decision, then the statements."""
         may = style.good("may") if self.allowed else style.bad("may not")
         on = f" on {self.resource}" if self.resource else ""
         lines = [f"{style.bold(self.principal)} {may} do {self.action}{on}: {self.reason}."]
+        if self.policies and not (self.allowed or self.policy):
+            lines.append(f"  its policies: {', '.join(self.policies)}")
         mattered = sorted(self.considered, key=lambda each: not each.applies)
         return "\n".join(lines + [each.text(style) for each in mattered])
 

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import threading
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -37,6 +38,7 @@ class Session:
         self.aliases = Aliases(config_folder(options.config_dir))
         self.output = Output(options.json, options.quiet, False if options.no_color else None)
         self._servers: dict[str, S3] = {}
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
@@ -57,9 +59,10 @@ class Session:
 
     def server(self, alias: str) -> S3:
         """Return the server of an alias; the same one each time, with its connections."""
-        if alias not in self._servers:
-            self._servers[alias] = self.connect(self.aliases.get(alias))
-        return self._servers[alias]
+        with self._lock:
+            if alias not in self._servers:
+                self._servers[alias] = self.connect(self.aliases.get(alias))
+            return self._servers[alias]
 
     def connect(self, alias: Alias, attempts: int = ATTEMPTS, timeout_s: float = TIMEOUT_S) -> S3:
         """Return a server that is not, or not yet, among the aliases. The caller closes it."""

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Container, Iterator, Mapping
 from functools import partial
+from itertools import count
 from typing import IO, NamedTuple, Self
 from urllib.parse import quote, urlsplit
 
@@ -127,7 +128,7 @@ class Transport:
         )
         self._headers = dict(headers or {})
         self._regions: dict[str, str] = {}
-        self._software, self._asked_why = "", 0
+        self._software, self._asked_why = "", count()
 
     def request(
         self,
@@ -214,8 +215,7 @@ class Transport:
 
     def may_ask_why(self) -> bool:
         """Whether the server is one that tells why it refuses, and was not asked too often."""
-        self._asked_why += 1
-        return self._software == SOFTWARE and self._asked_why <= ASKED_MAX
+        return self._software == SOFTWARE and next(self._asked_why) < ASKED_MAX
 
     def prepare(self) -> bool:
         """Have a connection ready; return whether it is a new one. Raises: Unreachable."""

@@ -131,6 +131,7 @@ class Engine:
         self._down = Limit(_rate(options.limit_download))
         self._names = Names()
         self._wires: dict[str, Wire] = {}
+        self._lock = threading.Lock()
         self._warnings: list[Result] = []
         self._objects = self._bytes = self._same = self._left_out = self._removed = 0
         self._failures: list[str] = []
@@ -159,11 +160,12 @@ class Engine:
 
     def wire(self, alias: str) -> Wire:
         """The connections to a server."""
-        wire = self._wires.get(alias)
-        if wire is None:
-            wire = Wire(self.session.server(alias).transport, self.pool.busy)
-            self._wires[alias] = wire
-        return wire
+        with self._lock:
+            wire = self._wires.get(alias)
+            if wire is None:
+                wire = Wire(self.session.server(alias).transport, self.pool.busy)
+                self._wires[alias] = wire
+            return wire
 
     def run(self, pairs: Iterable[Pair], arrived: Arrived | None = None) -> Iterator[Result]:
         """Copy all pairs; yield what comes of each. The summary is `summary`."""

@@ -1,13 +1,17 @@
 """Adopting versions of another store: their places, and what is refused."""
 
+from pathlib import Path
+from random import Random
+
 import pytest
 
 from neve.catalog.catalog import ObjectRow
 from neve.engine.adopt import Adopter
 from neve.engine.bucket import Bucket
+from neve.engine.rebuild import rebuild
 from neve.engine.versions import ENABLED, Versioning
 from neve.errors import InvalidBucketState, VersionConflict
-from neve.testing.engine import Store, feed, md5, memory_store, run
+from neve.testing.engine import Store, body_bytes, feed, md5, memory_store, on_folder, run
 
 
 async def bucket_of(store: Store, *, versioned: bool) -> Bucket:
@@ -61,8 +65,8 @@ def test_a_null_version_gives_way_to_a_newer_one_only() -> None:
         with pytest.raises(VersionConflict):
             await adopt(store, bucket, 10, "", b"other")
         await adopt(store, bucket, 20, "v", b"v")
-        with pytest.raises(VersionConflict):
-            await adopt(store, bucket, 15, "", b"between")
+        await adopt(store, bucket, 15, "", b"between")
+        assert versions(store, bucket) == [("v", 20), ("", 15)]
         await adopt(store, bucket, 30, "", b"second")
         assert versions(store, bucket) == [("", 30), ("v", 20)]
         assert store.engine.usage(bucket)[1] == 7
@@ -70,19 +74,61 @@ def test_a_null_version_gives_way_to_a_newer_one_only() -> None:
     run(memory_store(), scenario)
 
 
-def test_nothing_comes_twice_or_before_what_is_newer() -> None:
+def test_nothing_comes_twice() -> None:
     async def scenario(store: Store) -> None:
         bucket = await bucket_of(store, versioned=True)
         await adopt(store, bucket, 20, "v2", b"two")
-        for at, version in ((20, "v2"), (30, "v2"), (10, "v1")):
+        for at in (10, 20, 30):
             with pytest.raises(VersionConflict):
-                await adopt(store, bucket, at, version, b"again")
+                await adopt(store, bucket, at, "v2", b"again")
             with pytest.raises(VersionConflict):
-                await adopt(store, bucket, at, version, None)
+                await adopt(store, bucket, at, "v2", None)
         assert versions(store, bucket) == [("v2", 20)]
         assert store.get(bucket, "k") == b"two"
 
     run(memory_store(), scenario)
+
+
+@pytest.mark.parametrize("here", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_the_order_they_come_in_times_order_them(
+    tmp_path: Path, seed: int, here: bool
+) -> None:
+    """Objects and markers in any order, some at one time; a rebuild finds them in that order."""
+    wanted = [(1000 * (at // 2), f"v{at}", None if at % 5 == 3 else b"%d" % at) for at in range(40)]
+    Random(seed).shuffle(wanted)
+    before: list[tuple[str, int]] = []
+
+    async def come(store: Store) -> None:
+        bucket = await bucket_of(store, versioned=True)
+        if here:
+            await store.put(bucket, "k", b"written here")
+        for at, version, data in wanted:
+            await adopt(store, bucket, at + 1, version, data)
+        before.extend(versions(store, bucket))
+        assert len(before) == 40 + here
+        assert before == sorted(before, key=lambda row: -row[1])
+        sizes = sum(len(data) for _, _, data in wanted if data) + 12 * here
+        objects = [version for _, version, data in wanted if data]
+        current = int(here or before[0][0] in objects)
+        assert store.engine.usage(bucket) == (current, sizes)
+        assert store.engine.version_usage(bucket) == (32 + here - current, 8)
+
+    async def look(store: Store) -> None:
+        bucket = store.engine.bucket("science")
+        assert versions(store, bucket) == before
+        # What is deleted lets the next one appear, wherever that came from.
+        for version, _ in before[:6]:
+            await store.engine.delete_object(bucket, "k", version=version)
+        assert versions(store, bucket) == before[6:]
+        for at, version, data in wanted:
+            if data is not None and (version, at + 1) in before[6:]:
+                row = store.engine.head(bucket, "k", version)
+                assert body_bytes(store.engine.read(row, 0, row.size)) == data
+
+    on_folder(tmp_path, come)
+    rebuild(str(tmp_path))
+    on_folder(tmp_path, look)
 
 
 def test_a_bucket_without_versions_takes_objects_alone() -> None:

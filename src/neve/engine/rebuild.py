@@ -113,7 +113,7 @@ class Rebuilder:
             fields = records.parse_head(record.head)
             if record.kind in records.OF_VERSIONS:
                 told = records.told_version(record.kind, fields)
-                if told.version or record.kind == records.MARKER:
+                if told.version or told.rank or record.kind == records.MARKER:
                     self._versioned.add(fields[0])
                 if _tells_lock(record.kind, fields):
                     self._locked.add(fields[0])
@@ -196,7 +196,7 @@ class Rebuilder:
     ) -> ObjectRow:
         version, owner, _ = records.told_version(record.kind, fields)
         if record.kind == records.MARKER:
-            tree, key, _, _, mtime_us = fields
+            tree, key, _, _, mtime_us = fields[:5]
             about = (tree, key, record.seq, 0, "", mtime_us, b"", None, b"")
             return ObjectRow(*about, version, owner)
         tree, key, etag, mtime_us, meta, checksum = fields[:6]

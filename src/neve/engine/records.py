@@ -7,13 +7,13 @@ OBJECT_AT     the same + [size, packed blob, manifest or nil]; the data is elsew
 DELETE        [tree, key]
 BUCKET        the fields of a BucketRow
 BUCKET_GONE   [name, tree]
-MARKER        [tree, key, version, owner, mtime_us]: a delete marker
+MARKER        [tree, key, version, owner, mtime_us]: a delete marker; its rank unless that is 0
 SETTING       [name, value or nil]; nil: it is gone
 
 Versions: OBJECT and OBJECT_AT end with [version, owner, rank] unless all three are empty. Rank is
-0 but for a record that tells a noncurrent version anew: its place among the versions, which else is
-the seq of the record. DELETE ends with the version that is gone for ever; it may have the head of a
-MARKER, of which only that counts.
+0 but for a version that is not the newest, told anew or come late from another store: its place
+among the versions, which else is the seq of the record. DELETE ends with the version that is gone
+for ever; it may have the head of a MARKER, of which only that counts.
 
 A record counts from the commit of its batch; of several records for one version of one key the
 highest seq holds.
@@ -81,9 +81,12 @@ def delete_head(tree: int, key: str, version: str) -> bytes:
     return encode((tree, key, version) if version else (tree, key))
 
 
-def marker_head(tree: int, key: str, version: str, owner: str, mtime_us: int) -> bytes:
+def marker_head(
+    tree: int, key: str, version: str, owner: str, mtime_us: int, rank: int = 0
+) -> bytes:
     """Head of a MARKER record."""
-    return encode((tree, key, version, owner, mtime_us))
+    fields = (tree, key, version, owner, mtime_us)
+    return encode((*fields, rank) if rank else fields)
 
 
 class Told(NamedTuple):
@@ -101,7 +104,8 @@ def told_version(kind: int, fields: list[Any]) -> Told:
     if not rest:
         return _NULL
     if kind in (DELETE, MARKER):
-        return Told(rest[0], rest[1] if len(rest) > 1 else "", 0)
+        rank = rest[3] if kind == MARKER and len(rest) > 3 else 0
+        return Told(rest[0], rest[1] if len(rest) > 1 else "", rank)
     return Told(*rest[:3])
 
 

@@ -230,6 +230,8 @@ _HEADER_ACTIONS: tuple[tuple[bytes, str], ...] = (
     (b"x-amz-object-lock-retain-until-date", "s3:PutObjectRetention"),
     (b"x-amz-object-lock-legal-hold", "s3:PutObjectLegalHold"),
 )
+REPLICA_STATUS, REPLICA = b"x-amz-replication-status", b"REPLICA"
+"""The header, and its value, of a request by which another server brings a version of its own."""
 _OBJECT_CREATION = frozenset(("PutObject", "CopyObject", "CreateMultipartUpload"))
 
 
@@ -241,7 +243,19 @@ def more_actions(operation: str, headers: dict[bytes, bytes], versioned: bool) -
     to whom, so `neve.s3.acl_requests` does (s3-tests: test_bucket_policy_put_obj_grant).
     """
     if operation in _OBJECT_CREATION:
+        if headers.get(REPLICA_STATUS) == REPLICA:
+            return _replication_actions(headers)
         return tuple(dict.fromkeys(a for name, a in _HEADER_ACTIONS if name in headers))
+    if operation == "DeleteObject":
+        return ("s3:ReplicateDelete",) if headers.get(REPLICA_STATUS) == REPLICA else ()
     if operation == "GetObjectAttributes":
         return ("s3:GetObjectVersion",) if versioned else ("s3:GetObject",)
     return ()
+
+
+def _replication_actions(headers: dict[bytes, bytes]) -> tuple[str, ...]:
+    """What bringing a replica needs; AWS and MinIO have an action of its own for its tags."""
+    needed = dict.fromkeys(a for name, a in _HEADER_ACTIONS if name in headers)
+    if needed.pop("s3:PutObjectTagging", 0) is None:
+        needed["s3:ReplicateTags"] = None
+    return ("s3:ReplicateObject", *needed)

@@ -80,6 +80,7 @@ CODES: dict[str, tuple[int, str]] = {
     "PolicyTooLarge": (400, "Policy exceeds the maximum allowed document size."),
     "PreconditionFailed": (412, "At least one of the preconditions you specified did not hold."),
     "ReplicationConfigurationNotFoundError": (404, "The replication configuration was not found."),
+    "ReplicationPermissionCheck": (400, "X-Minio-Source-Replication-Check cannot be specified in request. Request cannot be completed"),
     "RequestHeaderSectionTooLarge": (431, "Your request header section exceeds the maximum allowed request header size."),
     "RequestTimeTooSkewed": (403, "The difference between the request time and the server's time is too large."),
     "RequestTimeout": (400, "Your socket connection to the server was not read from or written to within the timeout period."),

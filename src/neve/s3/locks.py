@@ -33,8 +33,12 @@ _HEADERS = tuple(name.encode() for name in NAMES)
 _BYPASS = b"x-amz-bypass-governance-retention"
 
 
-def set_lock(call: "Call", headers: dict[bytes, bytes], metadata: Metadata) -> None:
+def set_lock(
+    call: "Call", headers: dict[bytes, bytes], metadata: Metadata, *, past: bool = False
+) -> None:
     """Add the lock that the headers ask for to the metadata of an object to be written.
+
+    `past`: a retention may have ended already.
 
     Raises: S3Error InvalidRequest, InvalidArgument.
     """
@@ -51,7 +55,7 @@ def set_lock(call: "Call", headers: dict[bytes, bytes], metadata: Metadata) -> N
         if mode not in MODES:
             raise _wrong("Unknown wormMode directive.", MODE, mode)
         metadata[MODE] = mode.encode()
-        metadata[UNTIL] = future_date(until).encode()
+        metadata[UNTIL] = future_date(until, past=past).encode()
     if hold:
         if hold not in ("ON", "OFF"):
             raise _wrong("Legal Hold must be either of 'ON' or 'OFF'", HOLD, hold)
@@ -74,7 +78,7 @@ def check_bucket(bucket: "Bucket") -> None:
         raise S3Error("InvalidRequest", "Bucket is missing Object Lock Configuration")
 
 
-def future_date(text: str) -> str:
+def future_date(text: str, *, past: bool = False) -> str:
     """Return the date as it is stored. Raises: S3Error InvalidArgument unless it is to come."""
     try:
         at_us = parse_date(text)
@@ -82,7 +86,7 @@ def future_date(text: str) -> str:
         raise _wrong(
             "The retain until date must be provided in ISO 8601 format", UNTIL, text
         ) from None
-    if at_us <= now_us():
+    if at_us <= now_us() and not past:
         raise _wrong("The retain until date must be in the future!", UNTIL, text)
     return format_date(at_us)
 
@@ -91,9 +95,12 @@ def _wrong(message: str, name: str, value: str) -> S3Error:
     return S3Error("InvalidArgument", message, ArgumentName=name, ArgumentValue=value)
 
 
-def may_bypass(call: "Call", key: str, version: str | None) -> bool:
-    """Say whether the request asks for it, and may pass over a retention in governance mode."""
-    if call.headers.get(_BYPASS, b"").lower() != b"true":
+def may_bypass(call: "Call", key: str, version: str | None, *, asked: bool = False) -> bool:
+    """Say whether the request asks for it, and may pass over a retention in governance mode.
+
+    `asked`: it was asked for at the server that the request comes from.
+    """
+    if not asked and call.headers.get(_BYPASS, b"").lower() != b"true":
         return False
     return rights.may(call, "s3:BypassGovernanceRetention", call.bucket, key, version)
 

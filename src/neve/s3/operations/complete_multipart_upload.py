@@ -1,10 +1,10 @@
 """CompleteMultipartUpload: publishes the parts as one object; asked again, it answers the same.
 
 Supported: part checksums, x-amz-checksum-*, x-amz-checksum-type, x-amz-mp-object-size, If-Match,
-If-None-Match. Ignored: x-amz-request-payer.
+If-None-Match; what MinIO's replication sends. Ignored: x-amz-request-payer.
 """
 
-from neve.catalog.catalog import PartRow, UploadRow
+from neve.catalog.catalog import ObjectRow, PartRow, UploadRow
 from neve.errors import NoSuchUpload
 from neve.s3.call import Call, written_headers
 from neve.s3.checksums import (
@@ -25,6 +25,7 @@ from neve.s3.lifecycle import expiration_headers
 from neve.s3.locks import set_default
 from neve.s3.metadata import pack, unpack
 from neve.s3.payload import read_body
+from neve.s3.replicas import complete_replica, is_begun
 from neve.s3.response import Response, xml_response
 from neve.s3.xml import Element, escape, parse_xml
 
@@ -52,6 +53,8 @@ async def complete_multipart_upload(call: Call) -> Response:
         if parts is not None:
             _check_size(call, parts)
             checksum = _checksum(call, upload, parts)
+        if is_begun(upload):
+            return _answer(call, await complete_replica(call, upload, wanted, checksum))
         if call.bucket.locks:
             metadata = unpack(upload.meta)
             set_default(call.bucket, metadata)
@@ -65,6 +68,10 @@ async def complete_multipart_upload(call: Call) -> Response:
         meta=meta,
         conditions=conditions,
     )
+    return _answer(call, row)
+
+
+def _answer(call: Call, row: ObjectRow) -> Response:
     host = call.headers.get(b"host", b"").decode("latin-1")
     scheme = "https" if call.request.secure else "http"
     path = call.request.raw_path.decode("latin-1")

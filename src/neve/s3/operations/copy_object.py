@@ -2,7 +2,8 @@
 
 Supported: x-amz-copy-source with versionId, x-amz-copy-source-if-*, x-amz-metadata-directive,
 x-amz-tagging-directive, x-amz-checksum-algorithm, If-Match, If-None-Match, what PutObject keeps of
-an object. The ACL of the source is not copied. Refused: as PutObject. Ignored: x-amz-request-payer.
+an object; what MinIO's replication sends to change the metadata of a version. The ACL of the source
+is not copied. Refused: as PutObject. Ignored: x-amz-request-payer.
 """
 
 from neve.catalog.catalog import ObjectRow
@@ -13,10 +14,11 @@ from neve.s3.conditions import check_read, write_conditions
 from neve.s3.errors import S3Error
 from neve.s3.integrity import checksum_elements, object_checksum
 from neve.s3.lifecycle import expiration_headers
-from neve.s3.locks import set_default, set_lock
+from neve.s3.locks import may_bypass, set_default, set_lock
 from neve.s3.metadata import ACL, SYSTEM, Metadata, pack, read_metadata, unpack
 from neve.s3.names import parse_copy_source
 from neve.s3.rehash import checksum_of
+from neve.s3.replicas import is_replica, replica_metadata
 from neve.s3.response import Headers, Response, xml_response
 from neve.s3.xml import stamp
 
@@ -27,6 +29,8 @@ _EXPECTED_OWNER = b"x-amz-source-expected-bucket-owner"
 
 async def copy_object(call: Call) -> Response:
     """Copy an object."""
+    if call.version is not None and is_replica(call):
+        return await _change_replica(call)
     given = read_metadata(call.headers)
     acl = new_object_acl(call, call.headers)
     conditions = write_conditions(call.headers)
@@ -51,13 +55,31 @@ async def copy_object(call: Call) -> Response:
         conditions=conditions,
         owner=call.writer_id,
     )
+    headers = source_version_headers(call, source)
+    return _answer(call, row, headers)
+
+
+async def _change_replica(call: Call) -> Response:
+    """Give a version the metadata that it has now at the server it came from."""
+    source = parse_copy_source(call.headers[b"x-amz-copy-source"])
+    if (source.bucket, source.key, source.version) != (call.name, call.key, call.version):
+        raise S3Error("NotImplemented", "A replica is copied onto itself only.")
+    meta = pack(replica_metadata(call))
+    bypass = call.bucket.locks and may_bypass(call, call.key, call.version, asked=True)
+    row = await call.engine.set_object_meta(
+        call.bucket, call.key, lambda _row: meta, call.version, bypass=bypass
+    )
+    return _answer(call, row, [])
+
+
+def _answer(call: Call, row: ObjectRow, more: Headers) -> Response:
     inner = (
         f"<LastModified>{stamp(row.mtime_us // 1_000_000)}</LastModified>"
         f"<ETag>&quot;{row.etag}&quot;</ETag>{checksum_elements(row.checksum)}"
     )
     headers = [
         *written_headers(row),
-        *source_version_headers(call, source),
+        *more,
         *expiration_headers(call.bucket, row),
     ]
     return xml_response("CopyObjectResult", inner, headers)

@@ -1,6 +1,7 @@
 """CreateMultipartUpload: begins an object that comes in parts.
 
-Supported: what PutObject keeps of an object, x-amz-checksum-algorithm, x-amz-checksum-type.
+Supported: what PutObject keeps of an object, x-amz-checksum-algorithm, x-amz-checksum-type,
+what MinIO's replication sends.
 Refused: as PutObject. Ignored: x-amz-request-payer.
 """
 
@@ -11,17 +12,14 @@ from neve.s3.checksums import parse_upload
 from neve.s3.lifecycle import abort_headers
 from neve.s3.locks import set_lock
 from neve.s3.metadata import ACL, pack, read_metadata
+from neve.s3.replicas import begun_metadata, is_replica
 from neve.s3.response import Headers, Response, xml_response
 from neve.s3.xml import escape
 
 
 async def create_multipart_upload(call: Call) -> Response:
     """Begin an upload in parts."""
-    metadata = read_metadata(call.headers)
-    acl = new_object_acl(call, call.headers)
-    if acl is not None:
-        metadata[ACL] = acl
-    set_lock(call, call.headers, metadata)
+    meta = begun_metadata(call) if is_replica(call) else _metadata(call)
     asked = parse_upload(call.headers)
     checksum = None
     headers: Headers = []
@@ -33,7 +31,7 @@ async def create_multipart_upload(call: Call) -> Response:
             (b"x-amz-checksum-type", type_.encode()),
         ]
     upload = await call.engine.create_upload(
-        call.bucket, call.key, call.writer_id or call.bucket.owner, pack(metadata), checksum
+        call.bucket, call.key, call.writer_id or call.bucket.owner, meta, checksum
     )
     inner = (
         f"<Bucket>{call.bucket.name}</Bucket><Key>{escape(call.key)}</Key>"
@@ -41,3 +39,12 @@ async def create_multipart_upload(call: Call) -> Response:
     )
     headers += abort_headers(call.bucket, call.key, now_us())
     return xml_response("InitiateMultipartUploadResult", inner, headers)
+
+
+def _metadata(call: Call) -> bytes:
+    metadata = read_metadata(call.headers)
+    acl = new_object_acl(call, call.headers)
+    if acl is not None:
+        metadata[ACL] = acl
+    set_lock(call, call.headers, metadata)
+    return pack(metadata)

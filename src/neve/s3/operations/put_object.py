@@ -3,11 +3,13 @@
 Supported: Content-MD5, x-amz-checksum-* in headers and trailers, If-None-Match, If-Match, user
 metadata, Cache-Control, Content-*, Expires, x-amz-website-redirect-location, x-amz-tagging,
 x-amz-storage-class (kept and shown; every class is stored alike), x-amz-acl, x-amz-grant-*.
-x-amz-object-lock-*, in a bucket with object lock.
+x-amz-object-lock-*, in a bucket with object lock. What MinIO's replication sends: versionId,
+x-amz-replication-status, x-minio-source-*.
 Refused: server-side encryption and appending (NotImplemented).
 Ignored: x-amz-request-payer.
 """
 
+from neve.catalog.catalog import ObjectRow
 from neve.s3.acl_requests import new_object_acl
 from neve.s3.call import Call, written_headers
 from neve.s3.conditions import write_conditions
@@ -16,6 +18,7 @@ from neve.s3.lifecycle import expiration_headers
 from neve.s3.locks import set_default, set_lock
 from neve.s3.metadata import ACL, pack, read_metadata
 from neve.s3.payload import receive_body
+from neve.s3.replicas import is_replica, put_replica, replica_metadata
 from neve.s3.response import Headers, Response
 
 OBJECT_BYTES_MAX = 5 << 30
@@ -24,6 +27,8 @@ OBJECT_BYTES_MAX = 5 << 30
 
 async def put_object(call: Call) -> Response:
     """Write an object."""
+    if call.version is not None and is_replica(call):
+        return await _put_replica(call)
     metadata = read_metadata(call.headers)
     acl = new_object_acl(call, call.headers)
     if acl is not None:
@@ -43,6 +48,17 @@ async def put_object(call: Call) -> Response:
         conditions=conditions,
         owner=call.writer_id,
     )
+    return _written(call, row)
+
+
+async def _put_replica(call: Call) -> Response:
+    """Write a version of another server, as it is there."""
+    metadata = replica_metadata(call)
+    received = await receive_body(call, OBJECT_BYTES_MAX, admit=_admit)
+    return _written(call, await put_replica(call, metadata, received))
+
+
+def _written(call: Call, row: ObjectRow) -> Response:
     headers: Headers = [
         (b"etag", b'"%b"' % row.etag.encode()),
         *written_headers(row),

@@ -100,6 +100,8 @@ _IDENTITIES = (
 )
 
 _BUCKETS = (
+    _row("BucketsInfo", "GET neve/buckets", "DataUsageInfo", "buckets", own=True),
+    _row("UsageInfo", "GET neve/usage", "DataUsageInfo", "buckets", own=True),
     _row("GetBucketQuota", "GET get-bucket-quota", "GetBucketQuota", "quotas"),
     _row("SetBucketQuota", "PUT set-bucket-quota", "SetBucketQuota", "quotas"),
     _row(

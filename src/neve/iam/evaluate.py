@@ -31,7 +31,7 @@ _NONE: tuple[Statement, ...] = ()
 
 # AWS: the root of the owning account may always manage the policy, so that it cannot lock itself
 # out (API_PutBucketPolicy, API_DeleteBucketPolicy).
-_ROOT_KEEPS = frozenset(("s3:PutBucketPolicy", "s3:GetBucketPolicy", "s3:DeleteBucketPolicy"))
+ROOT_KEEPS = frozenset(("s3:PutBucketPolicy", "s3:GetBucketPolicy", "s3:DeleteBucketPolicy"))
 
 
 _ROOT = Decision(True, "root")
@@ -108,7 +108,7 @@ def decide(
     the owner of the bucket included, needs an Allow. The anonymous principal is named only by `*`.
     """
     is_root = principal.kind == "root"
-    if is_root and action in _ROOT_KEEPS:
+    if is_root and action in ROOT_KEEPS:
         policy = None
     if policy is None and principal.is_unlimited:
         return _ROOT

@@ -26,8 +26,10 @@ from neve.iam.public import is_public
 from neve.iam.statements import (
     ANYBODY,
     BUCKET_POLICY,
+    EVERYTHING,
     Covers,
     Principals,
+    Resources,
     Statement,
     Verdict,
     compile_resources,
@@ -164,7 +166,7 @@ class _Reader:
     def __init__(self, bucket: str, variables: bool) -> None:
         self.bucket = bucket
         self.variables = variables
-        self._covers: dict[tuple[tuple[Pattern, ...], bool], Covers] = {}
+        self._covers: dict[Resources, Covers] = {}
 
     def statement(self, index: int, fields: dict[str, Any]) -> Statement:
         _check_fields(fields, _STATEMENT_FIELDS)
@@ -180,13 +182,16 @@ class _Reader:
         if not not_resource:
             self._check_targets(groups, patterns)
         _check_condition_actions([] if not_action else groups, conditions)
-        covers = self._covers_of(patterns, not_resource)
-        return Statement(index, sid, effect, principals, actions, covers, conditions, self.policy)
+        resources = Resources(patterns, not_resource)
+        covers = self._covers_of(resources)
+        return Statement(
+            index, sid, effect, principals, actions, covers, conditions, self.policy, resources
+        )
 
-    def _covers_of(self, patterns: tuple[Pattern, ...], negated: bool) -> Covers:
-        covers = self._covers.get((patterns, negated))
+    def _covers_of(self, resources: Resources) -> Covers:
+        covers = self._covers.get(resources)
         if covers is None:
-            covers = self._covers[patterns, negated] = compile_resources(patterns, negated)
+            covers = self._covers[resources] = compile_resources(*resources)
         return covers
 
     def _resources(self, fields: dict[str, Any]) -> tuple[tuple[Pattern, ...], bool]:
@@ -254,11 +259,14 @@ class _UserReader(_Reader):
         if name == "NotAction":
             actions = _ALL_ACTIONS - actions
         if actions <= OTHER_ACTIONS and not fields.keys() & {"Resource", "NotResource"}:
-            covers = self._covers_of((parse_pattern("*"),), False)
+            resources = EVERYTHING
         else:
-            covers = self._covers_of(*self._resources(fields))
+            resources = Resources(*self._resources(fields))
+        covers = self._covers_of(resources)
         conditions = self._conditions(fields.get("Condition", {}))
-        return Statement(index, sid, effect, ANYBODY, actions, covers, conditions, self.policy)
+        return Statement(
+            index, sid, effect, ANYBODY, actions, covers, conditions, self.policy, resources
+        )
 
     def _is_ours(self, text: str, pattern: Pattern) -> bool:
         return text == "*" or (text.startswith(RESOURCE_PREFIX) and text != RESOURCE_PREFIX)

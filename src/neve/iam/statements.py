@@ -80,6 +80,16 @@ class Decision(NamedTuple):
         return "" if self.statement is None else self.statement.policy
 
 
+class Resources(NamedTuple):
+    """The Resource (or, when `negated`, NotResource) element of a statement."""
+
+    patterns: tuple[Pattern, ...]
+    negated: bool = False
+
+
+EVERYTHING = Resources((Pattern((STAR,)),))
+
+
 class Statement:
     """One statement. `covers` and `holds` are its compiled resources and conditions."""
 
@@ -94,6 +104,7 @@ class Statement:
         "index",
         "policy",
         "principals",
+        "resources",
         "sid",
     )
 
@@ -107,6 +118,7 @@ class Statement:
         covers: Covers,
         conditions: tuple[Condition, ...],
         policy: str = BUCKET_POLICY,
+        resources: "Resources | None" = None,
     ) -> None:
         self.index = index
         self.sid = sid
@@ -122,6 +134,8 @@ class Statement:
         reason = f"{policy} allows" if allows else f"{policy} denies"
         self.decision = Decision(allows, reason, self)
         """The answer where this statement settles the matter."""
+        self.resources = resources or EVERYTHING
+        """What `covers` was made of."""
         self.holds = _conjunction(tuple(condition.check for condition in conditions))
 
     @property

@@ -262,7 +262,7 @@ def test_the_layout_on_disk_is_the_documented_one(place: Place, store: LocalBlob
     fields = struct.unpack_from("<Q4sB3sIIQQQ", raw, 48)
     proof = xxh3_64_intdigest(raw[56:96], salt ^ 48)
     digests = xxh3_64_intdigest(b"head"), xxh3_64_intdigest(data)
-    assert fields == (proof, b"nREC", 3, bytes(3), 4, 12, 77, *digests)
+    assert fields == (proof, b"nREC", 3, b"\1\0\0", 4, 12, 77, *digests)
     assert raw[96:] == b"head" + data
     assert path_of(place.path / "blobs", write_file(store, data)).read_bytes() == data
 

@@ -13,6 +13,9 @@ from neve.spans import Span
 
 SEGMENT, FILE, MANIFEST = 0, 1, 2
 
+UNTOLD, FIRST, FOLLOWING = range(3)
+"""Places of a record in its group. UNTOLD: of a store older than these marks."""
+
 _PACK = struct.Struct("<BQQQQ")
 
 
@@ -63,6 +66,21 @@ class Append(NamedTuple):
     """Per record, the offset of its first data byte."""
     starts: list[int]
     """Per record, the offset of its header."""
+
+    @property
+    def end(self) -> int:
+        """The offset behind the last byte written."""
+        return self.offset + self.length
+
+
+class Tail(NamedTuple):
+    """What the header of a record says that lies at the end of a segment."""
+
+    start: int
+    """The offset of the header."""
+    place: int
+    """Whether its group begins with it."""
+    kind: int
 
 
 class FileWriter(Protocol):
@@ -145,6 +163,14 @@ class BlobStore(Protocol):
         a segment, voided ones included, in order. `length` is that of the data; `intact` says
         whether head and data match their digests. What is not a header is skipped: the scan goes
         on at the next one that proves itself. Raises: BlobMissing."""
+
+    def scan_tail(self, id: int, start: int) -> list[Tail]:
+        """The records of a segment from the offset `start` on, as far as their headers prove
+        themselves; their bytes are not read. Raises: BlobMissing."""
+
+    def amend_tail(self, id: int, starts: Sequence[int], kind: int) -> None:
+        """Give records of a segment that nobody appends to another kind, and the seq 0. Not
+        synced. Raises: BlobMissing, StoreFault."""
 
     def segments(self) -> Iterable[int]:
         """The ids of all segments, for walks; those made or deleted meanwhile may be missed."""

@@ -9,11 +9,11 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from neve.blobs.blobs import FILE, SEGMENT, Append, Blob, Buffers, Record
+from neve.blobs.blobs import FILE, SEGMENT, Append, Blob, Buffers, Record, Tail
 from neve.blobs.buffers import BUFFERS
 from neve.blobs.files import Files, LocalFileWriter
 from neve.blobs.handles import Handle, Handles
-from neve.blobs.scan import FileWindow, Scanned, scan_records
+from neve.blobs.scan import FileWindow, Scanned, scan_records, scan_tail
 from neve.blobs.segments import Segments
 from neve.disk import Disk, ensure_dir, store_fault
 from neve.errors import BlobCorrupt
@@ -132,6 +132,16 @@ class LocalBlobStore:
             yield from scan_records(window, id)
         finally:
             window.close()
+
+    def scan_tail(self, id: int, start: int) -> list[Tail]:
+        window = FileWindow(self._disk, self._segments.path(id), self._direct)
+        try:
+            return scan_tail(window, id, start)
+        finally:
+            window.close()
+
+    def amend_tail(self, id: int, starts: Sequence[int], kind: int) -> None:
+        self._segments.amend_tail(id, starts, kind)
 
     def segments(self) -> Iterator[int]:
         return self._segments.ids()

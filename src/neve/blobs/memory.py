@@ -10,7 +10,7 @@ from functools import partial
 
 from xxhash import xxh3_64_intdigest
 
-from neve.blobs.blobs import FILE, SEGMENT, Append, Blob, Buffers, Record
+from neve.blobs.blobs import FILE, SEGMENT, Append, Blob, Buffers, Record, Tail
 from neve.blobs.buffers import BUFFERS
 from neve.blobs.records import (
     RECORD_HEADER_BYTES,
@@ -19,7 +19,7 @@ from neve.blobs.records import (
     pack_records,
     pack_segment_header,
 )
-from neve.blobs.scan import MemoryWindow, Scanned, scan_records
+from neve.blobs.scan import MemoryWindow, Scanned, scan_records, scan_tail
 from neve.clock import now_us
 from neve.errors import BlobCorrupt, BlobMissing, StoreFault
 from neve.spans import Span
@@ -72,7 +72,9 @@ class MemoryBlobStore:
     def amend(self, segment: int, start: int, kind: int, seq: int) -> bytes:
         if segment != self._open:
             raise StoreFault(f"segment {segment:x} does not take appends")
-        data = self.segment_bytes[segment]
+        return self._amend(self.segment_bytes[segment], start, kind, seq)
+
+    def _amend(self, data: bytearray, start: int, kind: int, seq: int) -> bytes:
         stop = start + RECORD_HEADER_BYTES
         data[start:stop] = amend_header(bytes(data[start:stop]), SALT, start, kind, seq)
         return bytes(data[start:stop])
@@ -113,6 +115,13 @@ class MemoryBlobStore:
 
     def scan_segment(self, id: int) -> Iterator[Scanned]:
         return scan_records(MemoryWindow(memoryview(bytes(self._segment(id)))), id)
+
+    def scan_tail(self, id: int, start: int) -> list[Tail]:
+        return scan_tail(MemoryWindow(memoryview(bytes(self._segment(id)))), id, start)
+
+    def amend_tail(self, id: int, starts: Sequence[int], kind: int) -> None:
+        for start in starts:
+            self._amend(self._segment(id), start, kind, 0)
 
     def segments(self) -> list[int]:
         return list(self.segment_bytes)

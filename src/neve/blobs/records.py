@@ -13,7 +13,8 @@
     0    8  checksum: XXH3-64 of bytes 8..48, seeded with salt xor the offset of the record
     8    4  magic "nREC"
     12   1  kind
-    13   3  zero
+    13   1  place: 1 the first record of its group, 2 another, 0 not told
+    14   2  zero
     16   4  head length
     20   4  data length
     24   8  seq
@@ -31,7 +32,7 @@ from collections.abc import Sequence
 
 from xxhash import xxh3_64_intdigest
 
-from neve.blobs.blobs import Record
+from neve.blobs.blobs import FIRST, FOLLOWING, Record
 
 SEGMENT_HEADER_BYTES = 48
 RECORD_HEADER_BYTES = 48
@@ -41,10 +42,13 @@ DATA_BYTES_MAX = (1 << 32) - 1
 MAGIC_OFFSET = 8
 MAGIC = b"nREC"
 
+HeaderFields = tuple[int, int, int, int, int, int]
+"""kind, head length, data length, seq, head digest, data digest"""
+
 _SEGMENT = struct.Struct("<8sIIQQQ")
 _SEGMENT_MAGIC = b"NEVESEG\n"
 _FORMAT = 1
-_RECORD = struct.Struct("<4sB3xIIQQQ")
+_RECORD = struct.Struct("<4sBB2xIIQQQ")
 _CHECKSUM = struct.Struct("<Q")
 _PADS = tuple(bytes(-length % 8) for length in range(8))
 
@@ -76,12 +80,13 @@ def pack_records(
     buffers: list[bytes | memoryview] = []
     offsets: list[int] = []
     starts: list[int] = []
-    at, pad = offset, b""
+    at, pad, place = offset, b"", FIRST
     for kind, seq, head, data, digest in records:
         assert len(head) <= HEAD_BYTES_MAX and len(data) <= DATA_BYTES_MAX
         fields = _RECORD.pack(
-            MAGIC, kind, len(head), len(data), seq, xxh3_64_intdigest(head), digest
+            MAGIC, kind, place, len(head), len(data), seq, xxh3_64_intdigest(head), digest
         )
+        place = FOLLOWING
         checksum = _CHECKSUM.pack(xxh3_64_intdigest(fields, salt ^ at))
         buffers.append(b"".join((pad, checksum, fields, head)))
         starts.append(at)
@@ -99,21 +104,24 @@ def pack_records(
 
 def amend_header(header: bytes, salt: int, start: int, kind: int, seq: int) -> bytes:
     """The header with another kind and seq."""
-    magic, _, head, data, _, head_digest, digest = _RECORD.unpack_from(header, MAGIC_OFFSET)
-    fields = _RECORD.pack(magic, kind, head, data, seq, head_digest, digest)
+    magic, _, place, head, data, _, head_digest, digest = _RECORD.unpack_from(header, MAGIC_OFFSET)
+    fields = _RECORD.pack(magic, kind, place, head, data, seq, head_digest, digest)
     return pack_header(fields, salt, start)
 
 
-def unpack_header(
-    header: bytes, salt: int, start: int
-) -> tuple[int, int, int, int, int, int] | None:
-    """(kind, head length, data length, seq, head digest, data digest), or None if not a header."""
+def unpack_header(header: bytes, salt: int, start: int) -> HeaderFields | None:
+    """The fields of a record header, or None if it is not one."""
     if len(header) != RECORD_HEADER_BYTES or header[8:12] != MAGIC:
         return None
     if _CHECKSUM.unpack_from(header)[0] != xxh3_64_intdigest(header[8:], salt ^ start):
         return None
-    _, kind, head, data, seq, head_digest, digest = _RECORD.unpack_from(header, MAGIC_OFFSET)
+    _, kind, _, head, data, seq, head_digest, digest = _RECORD.unpack_from(header, MAGIC_OFFSET)
     return kind, head, data, seq, head_digest, digest
+
+
+def place_of(header: bytes) -> int:
+    """The place in its group of the record with this proven header."""
+    return header[MAGIC_OFFSET + 5]
 
 
 def padded(offset: int) -> int:

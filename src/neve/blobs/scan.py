@@ -10,14 +10,16 @@ from collections.abc import Iterator
 
 from xxhash import xxh3_64, xxh3_64_intdigest
 
-from neve.blobs.blobs import Record
+from neve.blobs.blobs import Record, Tail
 from neve.blobs.buffers import BLOCK, BUFFER_BYTES, BUFFERS
 from neve.blobs.records import (
     MAGIC,
     MAGIC_OFFSET,
     RECORD_HEADER_BYTES,
     SEGMENT_HEADER_BYTES,
+    HeaderFields,
     padded,
+    place_of,
     unpack_header,
     unpack_segment_salt,
 )
@@ -136,20 +138,35 @@ def scan_records(window: Window, id: int) -> Iterator[Scanned]:
     salt = unpack_segment_salt(bytes(window.view(0, SEGMENT_HEADER_BYTES)), id)
     if salt is None:
         return
-    start = SEGMENT_HEADER_BYTES
-    while start < window.size:
-        header = bytes(window.view(start, RECORD_HEADER_BYTES))
-        fields = unpack_header(header, salt, start)
-        if fields is None:
-            start = _next_candidate(window, start + 8)
-            continue
+    for start, _, fields in _headers(window, salt, SEGMENT_HEADER_BYTES):
         kind, head_length, length, seq, head_digest, digest = fields
         head_start = start + RECORD_HEADER_BYTES
         head = b"".join(map(bytes, window.pieces(head_start, head_length)))
         offset = head_start + head_length
         intact = xxh3_64_intdigest(head) == head_digest and window.digest(offset, length) == digest
         yield start, offset, Record(kind, seq, head, b"", digest), length, intact
-        start = padded(offset + length)
+
+
+def scan_tail(window: Window, id: int, start: int) -> list[Tail]:
+    """The records of a segment from `start` on; see `BlobStore.scan_tail`."""
+    salt = unpack_segment_salt(bytes(window.view(0, SEGMENT_HEADER_BYTES)), id)
+    if salt is None:
+        return []
+    start = max(padded(start), SEGMENT_HEADER_BYTES)
+    found = _headers(window, salt, start)
+    return [Tail(at, place_of(header), fields[0]) for at, header, fields in found]
+
+
+def _headers(window: Window, salt: int, start: int) -> Iterator[tuple[int, bytes, HeaderFields]]:
+    """(start, header, its fields) of every record from `start` on that proves itself."""
+    while start < window.size:
+        header = bytes(window.view(start, RECORD_HEADER_BYTES))
+        fields = unpack_header(header, salt, start)
+        if fields is None:
+            start = _next_candidate(window, start + 8)
+            continue
+        yield start, header, fields
+        start = padded(start + RECORD_HEADER_BYTES + fields[1] + fields[2])
 
 
 def _next_candidate(window: Window, start: int) -> int:

@@ -25,6 +25,7 @@ from neve.blobs.records import (
     pack_records,
     pack_segment_header,
     unpack_header,
+    unpack_segment_salt,
 )
 from neve.clock import now_us
 from neve.disk import Disk, ensure_dir, list_dir, store_fault, write_all, write_group
@@ -94,12 +95,26 @@ class Segments:
         if segment is None or segment.id != id:
             raise StoreFault(f"segment {id:x} does not take appends")
         try:
-            header = os.pread(segment.fd, RECORD_HEADER_BYTES, start)
-            assert unpack_header(header, segment.salt, start), "not the start of a record"
-            header = amend_header(header, segment.salt, start, kind, seq)
-            write_all(self._disk, segment.fd, header, start)
+            return self._amend(segment.fd, segment.salt, start, kind, seq)
         except OSError as error:
             raise store_fault(error) from error
+
+    def amend_tail(self, id: int, starts: Sequence[int], kind: int) -> None:
+        """See `BlobStore.amend_tail`."""
+        try:
+            with self._opened(id) as fd:
+                salt = unpack_segment_salt(os.pread(fd, SEGMENT_HEADER_BYTES, 0), id)
+                assert salt is not None, "not a segment"
+                for start in starts:
+                    self._amend(fd, salt, start, kind, 0)
+        except OSError as error:
+            raise store_fault(error) from error
+
+    def _amend(self, fd: int, salt: int, start: int, kind: int, seq: int) -> bytes:
+        header = os.pread(fd, RECORD_HEADER_BYTES, start)
+        assert unpack_header(header, salt, start), "not the start of a record"
+        header = amend_header(header, salt, start, kind, seq)
+        write_all(self._disk, fd, header, start)
         return header
 
     def sync(self, id: int) -> None:

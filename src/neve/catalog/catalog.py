@@ -120,7 +120,7 @@ class SegmentRow(NamedTuple):
     id: int
     sealed: bool
     size: int
-    """Bytes appended by committed batches."""
+    """Where the last committed batch ends in the file: what lies behind was never acknowledged."""
     live: int
     """Bytes of `size` that rows refer to."""
     created_us: int
@@ -310,7 +310,8 @@ class Transaction(Reader, Protocol):
         """A new unsealed, empty segment (seq_min EMPTY_SEQ_MIN); ids are never used twice."""
 
     def add_segment(self, id: int, size: int, live: int, seq_min: int | None = None) -> None:
-        """Add to size and live; lower seq_min. Unknown ids are ignored (freed meanwhile)."""
+        """Raise the size to `size`, add to live, lower seq_min; 0 and None change nothing.
+        Unknown ids are ignored (freed meanwhile)."""
 
     def seal_segment(self, id: int) -> None: ...
     def delete_segment(self, id: int) -> None: ...

@@ -357,7 +357,8 @@ class MemoryTransaction(MemoryReader, UsageWrites):
         row = self._get("segment", id)
         if row is not None:
             lowest = row.seq_min if seq_min is None else min(row.seq_min, seq_min)
-            grown = row._replace(size=row.size + size, live=row.live + live, seq_min=lowest)
+            size = max(row.size, size)
+            grown = row._replace(size=size, live=row.live + live, seq_min=lowest)
             self._set("segment", id, grown)
 
     def seal_segment(self, id: int) -> None:

@@ -426,7 +426,7 @@ class SqliteTransaction(SqliteReader, UsageWrites):
 
     def add_segment(self, id: int, size: int, live: int, seq_min: int | None = None) -> None:
         self._run(
-            "UPDATE segment SET size = size + ?, live = live + ?, seq_min = min(seq_min, ?)"
+            "UPDATE segment SET size = max(size, ?), live = live + ?, seq_min = min(seq_min, ?)"
             " WHERE id = ?",
             (size, live, EMPTY_SEQ_MIN if seq_min is None else seq_min, id),
         )

@@ -5,19 +5,22 @@ the steward from freeing anything. Blobs are immutable, so a second backup into 
 copies only what is new and removes what the new catalog no longer names.
 """
 
+import contextlib
 import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Self
 
+from neve.blobs.blobs import UNTOLD
 from neve.blobs.local import LocalBlobStore
 from neve.catalog.sqlite import SqliteCatalog
 from neve.clock import new_id, now_us
 from neve.disk import Disk
 from neve.engine.reclaim import HOLD, change, referenced_files
+from neve.engine.recover import mark_clean
 from neve.engine.store import CATALOG, open_blobs, open_catalog
-from neve.errors import StoreRefused
+from neve.errors import BlobMissing, StoreRefused
 
 HOLD_S = 120
 COPIED_NAMES = ("neve.json", "root-credentials.json", "store-key.json")
@@ -90,6 +93,7 @@ def backup(folder: str, target: str, progress: Progress = silent) -> BackedUp:
                 if os.path.exists(old):
                     os.unlink(old)
             os.rename(fresh, os.path.join(target, CATALOG))
+            _mark_copy(target)
             done = _copy_blobs(folder, target, progress)
     finally:
         catalog.close()
@@ -129,6 +133,16 @@ def _check_target(folder: str, target: str) -> None:
         raise StoreRefused(f"{target} is not empty and is not a backup of this store")
 
 
+def _mark_copy(target: str) -> None:
+    """Let the copied catalog say that its run ended in order: nothing is to be swept after it, and
+    when it is put back into the store, what segments hold beyond it is not what a crash left."""
+    catalog = open_catalog(target)
+    try:
+        mark_clean(catalog)
+    finally:
+        catalog.close()
+
+
 def _identity(folder: str) -> bytes | None:
     try:
         with open(os.path.join(folder, "neve.json"), "rb") as file:
@@ -159,8 +173,33 @@ def _copy_blobs(folder: str, target: str, progress: Progress) -> BackedUp:
             copied_bytes += size
         done += size
         progress(done, total)
+    _cut_segments(target)
     _remove_others(target, set(wanted.values()))
     return BackedUp(len(wanted), total, copied, copied_bytes)
+
+
+def _cut_segments(target: str) -> None:
+    """Take off copied segments what was appended after the moment of the catalog in `target`: a
+    rebuild there would do some of the changes that came later, and not others."""
+    catalog = open_catalog(target, readonly=True)
+    try:
+        store = open_blobs(target, catalog, epoch=0)
+        for row in catalog.reader().segments():
+            if row.sealed:
+                continue
+            with contextlib.suppress(BlobMissing):
+                tail = store.scan_tail(row.id, row.size)
+                # A server of a version without these marks counted the size otherwise.
+                if tail and tail[0].place != UNTOLD:
+                    _truncate(store.segment_path(row.id), row.size)
+    finally:
+        catalog.close()
+
+
+def _truncate(path: str, size: int) -> None:
+    with open(path, "rb+") as file:
+        file.truncate(size)
+        os.fsync(file.fileno())
 
 
 def _wanted(

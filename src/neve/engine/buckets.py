@@ -6,7 +6,7 @@ from neve.blobs.blobs import Record, unpack_blob
 from neve.catalog.catalog import BucketRow, Transaction
 from neve.clock import now_us
 from neve.engine import quota, records
-from neve.engine.commit import Batch, Command, release_shared
+from neve.engine.commit import UNTOLD, Batch, Command, release_shared
 from neve.engine.manifests import decode_pieces
 from neve.errors import (
     BucketAlreadyExists,
@@ -68,9 +68,10 @@ class DeleteBucket(Command):
     __slots__ = ("name",)
     frees = True
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, tree: int) -> None:
         self.name = name
-        self.records = []
+        head = records.encode((name, tree))
+        self.records = [Record(records.BUCKET_GONE, now_us(), head, b"", 0)]
 
     def apply(self, txn: Transaction, batch: Batch) -> None:
         there = txn.bucket(self.name)
@@ -85,23 +86,32 @@ class DeleteBucket(Command):
         txn.delete_bucket(self.name)
         txn.delete_tree(there.tree)
         batch.change_bucket(txn, self.name, None)
+        # Newer than every record of the bucket: none is told any more from here on.
+        batch.amend(self, 0, records.BUCKET_GONE, now_us())
 
 
 class TellBucket(Command):
-    """Append the record of a bucket as it now is, for a later rebuild; changes nothing."""
+    """Append the record of a bucket as it now is, for a later rebuild; changes nothing.
 
-    __slots__ = ()
+    If it has changed meanwhile, whoever changed it tells it.
+    """
 
-    def __init__(self, row: BucketRow | None, name: str = "", tree: int = 0) -> None:
-        if row is not None:
-            record = Record(records.BUCKET, now_us(), records.bucket_head(row), b"", 0)
+    __slots__ = ("row",)
+
+    def __init__(self, row: BucketRow) -> None:
+        self.row = row
+        self.records = [bucket_record(row)]
+
+    def apply(self, txn: Transaction, batch: Batch) -> None:
+        if txn.bucket(self.row.name) == self.row:
+            txn.put_setting(UNTOLD + self.row.name, None)
         else:
-            head = records.encode((name, tree))
-            record = Record(records.BUCKET_GONE, now_us(), head, b"", 0)
-        self.records = [record]
+            batch.amend(self, 0, records.VOID, 0)
 
-    def apply(self, _txn: Transaction, _batch: Batch) -> None:
-        return None
+
+def bucket_record(row: BucketRow) -> Record:
+    """The record that tells a bucket."""
+    return Record(records.BUCKET, now_us(), records.bucket_head(row), b"", 0)
 
 
 def delete_upload(txn: Transaction, batch: Batch, upload: str) -> None:

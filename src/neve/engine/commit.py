@@ -37,6 +37,8 @@ LEAVE_BYTES_MIN = 1 << 20
 RECORD_BYTES = 100
 """What a record takes besides its data, at least: counted so that a segment of tiny objects does
 not look as if it were mostly dead."""
+UNTOLD = "untold/"
+"""With the name of a bucket: a setting that is there until a record tells the bucket as it is."""
 LINGER_S = 0.0003
 """How long a group waits for the writers of the one before."""
 
@@ -121,6 +123,7 @@ class Batch:
 
     def change_bucket(self, txn: Transaction, name: str, row: BucketRow | None) -> None:
         """Note that the bucket now is `row`, or gone."""
+        txn.put_setting(UNTOLD + name, None if row is None else b"")
         self.buckets[name] = row
         self.buckets_changed = True
         if row is not None:
@@ -217,7 +220,7 @@ class Batch:
             self.users.tell()
         if self.append is not None:
             live = self.live.pop(self.append.segment, 0)
-            txn.add_segment(self.append.segment, self.append.length, live, self.seq_min)
+            txn.add_segment(self.append.segment, self.append.end, live, self.seq_min)
             if self.raw is not None:
                 txn.put_redo(self.append.segment, self.append.offset, bytes(self.raw))
         for segment, live in self.live.items():

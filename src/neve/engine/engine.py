@@ -77,8 +77,7 @@ class Engine(Uploads):
     async def delete_bucket(self, name: str) -> None:
         """Raises: NoSuchBucket, BucketNotEmpty."""
         tree = self.bucket(name).tree
-        await self.committer.submit(buckets.DeleteBucket(name))
-        await self.committer.submit(buckets.TellBucket(None, name, tree))
+        await self.committer.submit(buckets.DeleteBucket(name, tree))
 
     async def set_bucket_policy(self, name: str, document: bytes | None) -> None:
         """Put or (None) remove the policy, which was parsed before. Raises: NoSuchBucket."""

@@ -185,8 +185,9 @@ class Reclaimer:
             tree, key = fields[0], fields[1]
             standing = self._standing(record, fields)
             if record.kind == records.DELETE:
-                newer = standing is not None and standing.seq > record.seq
-                if not newer and oldest is not None and oldest < record.seq:
+                # A version that stands is not to be deleted, be its record newer or (after a crash,
+                # or when the clock went back) older.
+                if standing is None and oldest is not None and oldest < record.seq:
                     yield Needed(record, start, offset, 0, tree, key)
             elif standing is None or standing.seq != record.seq:
                 continue
@@ -229,7 +230,7 @@ class Reclaimer:
                     live += need.length + RECORD_BYTES
             txn.add_segment(segment, 0, -live)
             seq_min = min(need.record.seq for need in group)
-            txn.add_segment(append.segment, append.length, live, seq_min)
+            txn.add_segment(append.segment, append.end, live, seq_min)
 
         change(self._catalog, point)
         self.bytes_moved += append.length

@@ -14,7 +14,18 @@ from typing import Any
 import pytest
 from xxhash import xxh3_64_intdigest
 
-from neve.blobs.blobs import FILE, SEGMENT, Append, Blob, BlobStore, Record, unpack_blob
+from neve.blobs.blobs import (
+    FILE,
+    FIRST,
+    FOLLOWING,
+    SEGMENT,
+    Append,
+    Blob,
+    BlobStore,
+    Record,
+    Tail,
+    unpack_blob,
+)
 from neve.blobs.buffers import BUFFERS
 from neve.errors import BlobCorrupt, BlobMissing, StoreFault
 
@@ -167,6 +178,38 @@ class BlobStoreTests:
         store.append([record(pattern(3 * MIB))], 0)
         with pytest.raises(StoreFault):
             store.amend(first.segment, first.starts[0], 2, 2)
+
+    def test_the_tail_tells_where_groups_begin(self, place: Place, store: BlobStore) -> None:
+        first = store.append([record(pattern(300, n), 7, n) for n in range(2)], 0)
+        second = store.append([record(pattern(200, n), 8, n) for n in range(2)], MIB)
+        places = [FIRST, FOLLOWING]
+        whole = [
+            *map(Tail._make, zip(first.starts, places, [7, 7], strict=True)),
+            *map(Tail._make, zip(second.starts, places, [8, 8], strict=True)),
+        ]
+        assert store.scan_tail(1, 0) == whole
+        assert first.end == second.offset
+        assert store.scan_tail(1, first.end) == whole[2:]
+        assert store.scan_tail(1, first.offsets[0] + 5) == whole[1:]
+        assert store.scan_tail(1, second.end) == []
+        store.amend(1, second.starts[1], 9, 9)
+        assert store.scan_tail(1, first.end)[1] == (second.starts[1], FOLLOWING, 9)
+
+    def test_a_segment_that_nobody_appends_to_is_amended(
+        self, place: Place, store: BlobStore
+    ) -> None:
+        append = store.append([record(pattern(300, n), 7, 5) for n in range(3)], 0)
+        store.leave_segment(0)
+        other = self.open(place, epoch=2, worker=0)
+        other.amend_tail(1, append.starts[1:], 0)
+        other.sync_segment(1)
+        other.close()
+        found = [(r.kind, r.seq, intact) for _, _, r, _, intact in store.scan_segment(1)]
+        assert found == [(7, 5, True), (0, 0, True), (0, 0, True)]
+        assert [each.place for each in store.scan_tail(1, 0)] == [FIRST, FOLLOWING, FOLLOWING]
+        for call in (lambda: store.scan_tail(77, 0), lambda: store.amend_tail(77, [48], 0)):
+            with pytest.raises(BlobMissing):
+                call()
 
     def test_a_group_larger_than_the_room_left_goes_to_a_new_segment(
         self, store: BlobStore

@@ -402,7 +402,7 @@ class CatalogTests(UsageTests, ListingTests, VersionTests):
         assert ids(None, "", "b", "7", 99) == "1634"
         assert ids(1, "", "", "8", 99) == "9857634"
 
-    def test_segments_grow_by_deltas(self, catalog: Catalog) -> None:
+    def test_segments_grow(self, catalog: Catalog) -> None:
         first = call(catalog, "create_segment", 5)
         second = call(catalog, "create_segment", 6)
         reader = catalog.reader()
@@ -410,7 +410,8 @@ class CatalogTests(UsageTests, ListingTests, VersionTests):
         call(catalog, "add_segment", first, 100, 80, 7)
         call(catalog, "add_segment", first, 0, -30)
         call(catalog, "seal_segment", first)
-        call(catalog, "add_segment", first, 5, 5, 9)
+        call(catalog, "add_segment", first, 105, 5, 9)
+        call(catalog, "add_segment", first, 104, 0)
         assert reader.segments()[0] == SegmentRow(first, True, 105, 55, 5, 7)
         assert reader.segments()[0].sealed is True
         call(catalog, "add_segment", first, 0, 0, 6)

@@ -1,8 +1,9 @@
-"""What a power cut leaves of a recorded folder.
+"""What a power cut, or the end of every process, leaves of a recorded folder.
 
-The disk promised only what was synced: the bytes of a file by a sync of the file, names by a sync
-of their directory. Of everything else any part may be there, in any order, large writes torn at
-sectors. A seed chooses; the same seed gives the same folder.
+A kill leaves all that was done. Before a power cut the disk promised only what was synced: the
+bytes of a file by a sync of the file, names by a sync of their directory. Of everything else any
+part may be there, in any order, large writes torn at sectors. A seed chooses; the same seed gives
+the same folder.
 """
 
 import os
@@ -27,6 +28,16 @@ def crash_image(log: Sequence[Operation], upto: int, seed: int, target: str) -> 
     image.store(target)
 
 
+def kill_image(log: Sequence[Operation], upto: int, target: str) -> None:
+    """Make the folder `target`, empty so far, look as after a kill of every process that followed
+    the first `upto` operations."""
+    image = _Image()
+    for operation in log[:upto]:
+        image.do(operation)
+    image.keep()
+    image.store(target)
+
+
 class _Image:
     """The folder as the disk holds it for sure, and what it may hold besides."""
 
@@ -47,6 +58,14 @@ class _Image:
             self._sync_dir(operation.path)
         else:
             self._unsynced_names.append(operation)
+
+    def keep(self) -> None:
+        """Let everything reach the disk."""
+        for operation in self._unsynced_names:
+            self._rename(operation)
+        for changes in self._unsynced_data.values():
+            for change in changes:
+                self._change(change)
 
     def cut_power(self, chance: random.Random) -> None:
         """Let chance decide about everything that was not synced."""

@@ -50,6 +50,16 @@ class Object(NamedTuple):
     marker: bool = False
 
 
+class Page(NamedTuple):
+    """A part of a listing."""
+
+    rows: list[Object | Prefix]
+    after: str
+    """The key or prefix that the next part begins after; '' when this was the last."""
+    version: str = ""
+    """The version of that key."""
+
+
 class Upload(NamedTuple):
     """A multipart upload that was begun and not ended."""
 
@@ -200,6 +210,39 @@ class S3:
                 return
             query["key-marker"] = decode(root.text("NextKeyMarker"))
             query["version-id-marker"] = root.text("NextVersionIdMarker")
+
+    def page(
+        self, bucket: str, prefix: str = "", delimiter: str = "", after: str = "", limit: int = PAGE
+    ) -> Page:
+        """One part of `objects`: at most `limit` rows after a key or prefix, in one request."""
+        query = {"list-type": "2", "encoding-type": "url", "prefix": prefix}
+        query |= {"delimiter": delimiter, "start-after": after, "max-keys": str(limit)}
+        query = {name: value for name, value in query.items() if value or name == "prefix"}
+        root = self._document("GET", bucket, query, "list this bucket")
+        rows = _in_order(_rows(root, _decoder(root)))
+        more = root.text("IsTruncated") == "true" and rows
+        return Page(rows, rows[-1].key if more else "")
+
+    def version_page(
+        self,
+        bucket: str,
+        prefix: str = "",
+        delimiter: str = "",
+        after: str = "",
+        version: str = "",
+        limit: int = PAGE,
+    ) -> Page:
+        """One part of `versions`: at most `limit` rows after a version of a key."""
+        query = {"versions": "", "encoding-type": "url", "prefix": prefix, "max-keys": str(limit)}
+        query |= {"delimiter": delimiter} if delimiter else {}
+        query |= {"key-marker": after} if after else {}
+        query |= {"version-id-marker": version} if version else {}
+        root = self._document("GET", bucket, query, "list the versions of this bucket")
+        decode = _decoder(root)
+        rows = _in_order(_rows(root, decode))
+        if root.text("IsTruncated") != "true":
+            return Page(rows, "")
+        return Page(rows, decode(root.text("NextKeyMarker")), root.text("NextVersionIdMarker"))
 
     def uploads(self, bucket: str, prefix: str = "", delimiter: str = "") -> Iterator[Upload]:
         """Every multipart upload that is in progress or was left."""

@@ -1,10 +1,11 @@
 """The pages, a module for each; a module declares its paths in `ROUTES`."""
 
-from neve.panel.pages import buckets, login, preferences
+from neve.panel.pages import buckets, login, objects, preferences
 from neve.panel.routing import Page
 
 PAGES: tuple[Page, ...] = (
     *login.ROUTES,
     *preferences.ROUTES,
     *buckets.PAGES,
+    *objects.PAGES,
 )

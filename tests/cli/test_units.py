@@ -5,14 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from neve.cli.errors import UsageError
-from neve.cli.units import (
-    format_duration,
-    format_size,
-    iso_time,
-    parse_duration,
-    parse_size,
-    parse_time,
-)
+from neve.cli.units import format_duration, format_size, iso_time, parse_duration, parse_time
+from neve.client.units import parse_size
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,5 @@
 """What is wrong with a command line."""
 
-from neve.client.errors import ClientError
+from neve.client.errors import UsageError
 
-
-class UsageError(ClientError):
-    """The command line asks for what makes no sense; exit status 2."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "Usage")
+__all__ = ["UsageError"]

@@ -1,8 +1,7 @@
-"""Sizes, durations and dates as people write them, both ways.
+"""Sizes, durations and dates as people write them; sizes are read in `neve.client.units`.
 
-Sizes: `500`, `64k`, `500MB` (powers of ten), `2TiB`, `2T` (powers of two; a bare letter is binary,
-as in coreutils). Durations: `90s`, `2h30m`, `7d`, `1w`. Dates: `2026-11-01`, `2026-11-01T12:30`,
-with `Z` or an offset or else in local time, `today`, `yesterday`, `3d ago`, and mc's `2026.11.01`.
+Durations: `90s`, `2h30m`, `7d`, `1w`. Dates: `2026-11-01`, `2026-11-01T12:30`, with `Z` or an
+offset or else in local time, `today`, `yesterday`, `3d ago`, and mc's `2026.11.01`.
 """
 
 import re
@@ -12,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from neve.cli.errors import UsageError
 
 _LETTERS = "kmgtpe"
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*(?:([kmgtpe])(i?b?)|b)?", re.IGNORECASE)
 _STEP = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|mo|[smhdwy])")
 _STEPS_S = {
     "ms": 0.001,
@@ -25,18 +23,6 @@ _STEPS_S = {
     "y": 365 * 86_400,
 }
 _MC_DATE = re.compile(r"(\d{4})\.(\d\d)\.(\d\d)(?=$|T)")
-
-
-def parse_size(text: str) -> int:
-    """Return the bytes that a text such as `2TiB` or `500MB` means."""
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise UsageError(f"{text!r} is no size: write 500MB, 64KiB or 2TiB.")
-    number, letter, suffix = match.groups()
-    power = _LETTERS.index(letter.lower()) + 1 if letter else 0
-    unit = pow(1000.0 if (suffix or "").lower() == "b" else 1024.0, power)
-    # Every unit up to EiB is exact as a float; whole numbers must not lose digits.
-    return round(float(number) * unit) if "." in number else int(number) * int(unit)
 
 
 def format_size(size: float) -> str:

@@ -22,6 +22,13 @@ class ClientError(NeveError):
         return self.message
 
 
+class UsageError(ClientError):
+    """What the user asks for makes no sense, or cannot be read; exit status 2 of a command."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "Usage")
+
+
 class Unreachable(ClientError):
     """No answer came: nothing listens, the name is unknown, the certificate is not trusted …"""
 

@@ -25,8 +25,8 @@ from neve.cli.transfer.pool import Done, Job, Pool, failed
 from neve.cli.transfer.results import Copied, LeftOut, Planned, Removed, TransferSummary
 from neve.cli.transfer.wire import Wire
 from neve.cli.transfers import Transfers
-from neve.cli.units import parse_size
 from neve.client.errors import ClientError
+from neve.client.units import parse_size
 
 PART_BYTES = 16 << 20
 PARTS_MAX = 10_000

@@ -12,8 +12,8 @@ from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result
 from neve.cli.session import Session
 from neve.cli.target import Local, Remote, Target
-from neve.cli.units import parse_size
 from neve.client.errors import ClientError
+from neve.client.units import parse_size
 
 EXAMPLES = """\
 examples:

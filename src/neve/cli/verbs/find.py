@@ -23,8 +23,9 @@ from neve.cli.globs import matcher
 from neve.cli.output import Failure, Result, Style
 from neve.cli.session import Session
 from neve.cli.target import Remote
-from neve.cli.units import format_size, iso_time, parse_size, parse_time
+from neve.cli.units import format_size, iso_time, parse_time
 from neve.cli.walk import Entry, resolve, walk
+from neve.client.units import parse_size
 
 EXAMPLES = """\
 examples:

@@ -9,8 +9,8 @@ from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result
 from neve.cli.session import Session
 from neve.cli.target import Local
-from neve.cli.units import parse_size
 from neve.cli.verbs.cat import pieces
+from neve.client.units import parse_size
 
 EXAMPLES = """\
 examples:

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from neve.cli.output import Result, Style
 from neve.cli.target import Remote
-from neve.cli.verbs.anonymous._policy import Grants, permission_of
+from neve.client.anonymous import Grants, permission_of
 
 _SENTENCES = {
     "none": "nobody without keys may do anything at {place}.",

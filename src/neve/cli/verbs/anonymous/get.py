@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from neve.cli.output import Failure, Result
 from neve.cli.session import Session
-from neve.cli.verbs.anonymous import _policy
 from neve.cli.verbs.anonymous._rule import Rule, prefix_of, rule_of
+from neve.client import anonymous
 
 EXAMPLES = """\
 examples:
@@ -24,5 +24,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     """Ask."""
     target = session.remote(options.target, "bucket")
-    grants = _policy.read(session.server(target.alias), target.bucket)
+    grants = anonymous.read(session.server(target.alias), target.bucket)
     yield rule_of(target, grants, prefix_of(target))

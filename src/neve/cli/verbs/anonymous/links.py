@@ -7,8 +7,7 @@ from typing import Annotated, ClassVar
 
 from neve.cli.output import Failure, Result, Style
 from neve.cli.session import Session
-from neve.cli.verbs.anonymous import _policy
-from neve.client import s3
+from neve.client import anonymous, s3
 
 EXAMPLES = """\
 examples:
@@ -44,8 +43,8 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     """List what a rule lets everybody read."""
     target = session.remote(options.target, "bucket")
     server = session.server(target.alias)
-    rules = _policy.read(server, target.bucket).rules
-    readable = tuple(prefix for prefix, actions in rules.items() if actions >= _policy.READ)
+    rules = anonymous.read(server, target.bucket).rules
+    readable = tuple(prefix for prefix, actions in rules.items() if actions >= anonymous.READ)
     if not readable:
         return
     for row in server.objects(target.bucket, target.key, "" if options.recursive else "/"):

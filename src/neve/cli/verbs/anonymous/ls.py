@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from neve.cli.output import Failure, Result, Style, table
 from neve.cli.session import Session
-from neve.cli.verbs.anonymous import _policy
+from neve.client import anonymous
 
 EXAMPLES = """\
 examples:
@@ -64,10 +64,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     """Show them."""
     target = session.remote(options.target, "bucket")
-    grants = _policy.read(session.server(target.alias), target.bucket)
+    grants = anonymous.read(session.server(target.alias), target.bucket)
     rules = []
     for prefix, actions in sorted(grants.rules.items()):
-        permission, listing = _policy.permission_of(actions)
+        permission, listing = anonymous.permission_of(actions)
         if permission != "none" and prefix.startswith(target.key):
             # Writing alone knows no listing: nothing is missing there.
             rules.append(PrefixRule(prefix, permission, listing or permission == "upload"))

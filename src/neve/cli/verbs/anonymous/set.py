@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from neve.cli.output import Failure, Result
 from neve.cli.session import Session
-from neve.cli.verbs.anonymous import _policy
 from neve.cli.verbs.anonymous._rule import Rule, prefix_of, rule_of
+from neve.client import anonymous
 
 EXAMPLES = """\
 examples:
@@ -27,7 +27,7 @@ _SYNONYMS = {"private": "none", "readonly": "download", "writeonly": "upload"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add permission and target."""
     parser.add_argument(
-        "permission", metavar="PERMISSION", choices=[*_policy.PERMISSIONS, *_SYNONYMS],
+        "permission", metavar="PERMISSION", choices=[*anonymous.PERMISSIONS, *_SYNONYMS],
         help="none, download, upload or public",
     )  # fmt: skip
     parser.add_argument("target", metavar="ALIAS/BUCKET[/PREFIX]", help="where it holds")
@@ -41,14 +41,14 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     """Change this one rule of the policy."""
     target = session.remote(options.target, "bucket")
     server = session.server(target.alias)
-    grants = _policy.read(server, target.bucket)
+    grants = anonymous.read(server, target.bucket)
     prefix = prefix_of(target)
     if options.recursive:
         grants.rules = {
             each: actions for each, actions in grants.rules.items() if not each.startswith(prefix)
         }
     permission = _SYNONYMS.get(options.permission, options.permission)
-    actions = set(_policy.PERMISSIONS[permission])
-    grants.rules[prefix] = actions - {_policy.LIST} if options.no_list else actions
-    _policy.write(server, grants)
+    actions = set(anonymous.PERMISSIONS[permission])
+    grants.rules[prefix] = actions - {anonymous.LIST} if options.no_list else actions
+    anonymous.write(server, grants)
     yield rule_of(target, grants, prefix)

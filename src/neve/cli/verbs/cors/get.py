@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from neve.cli.output import Failure, Result
 from neve.cli.session import Session
-from neve.cli.verbs.cors._rules import CorsRules, rules_of
+from neve.cli.verbs.cors._rules import CorsRules
+from neve.client.cors import rules_of
 from neve.client.xml import parse
 
 EXAMPLES = """\

@@ -11,7 +11,8 @@ from neve.cli.errors import UsageError
 from neve.cli.files import read_document
 from neve.cli.output import Failure, Result
 from neve.cli.session import Session
-from neve.cli.verbs.cors._rules import PRESETS, CorsRules, parse_rules, to_xml
+from neve.cli.verbs.cors._rules import CorsRules
+from neve.client.cors import PRESETS, parse_rules, to_xml
 
 EXAMPLES = """\
 examples:

@@ -11,8 +11,8 @@ from typing import Any
 from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result
 from neve.cli.session import Session
-from neve.cli.units import parse_size
 from neve.cli.verbs.quota._quota import Place, Quota, add_place
+from neve.client.units import parse_size
 
 EXAMPLES = """\
 examples:

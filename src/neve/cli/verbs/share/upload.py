@@ -14,11 +14,12 @@ from typing import Any
 from neve.cli.output import Failure, Result
 from neve.cli.session import Session
 from neve.cli.target import Remote
-from neve.cli.units import iso_time, parse_size
+from neve.cli.units import iso_time
 from neve.cli.verbs.share import _shares
 from neve.cli.verbs.share._shares import Share
 from neve.client.errors import ClientError
 from neve.client.s3 import S3
+from neve.client.units import parse_size
 from neve.signing import amz_date_of, scope_of, signature, signing_key
 
 EXAMPLES = """\

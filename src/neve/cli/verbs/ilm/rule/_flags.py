@@ -4,9 +4,10 @@ import argparse
 from xml.etree.ElementTree import Element, SubElement
 
 from neve.cli.errors import UsageError
-from neve.cli.units import parse_size, parse_time
-from neve.cli.verbs.ilm.rule._rules import Filter, filter_of, set_filter, set_value
+from neve.cli.units import parse_time
 from neve.cli.verbs.tag._tags import parse_tags
+from neve.client.lifecycle import Filter, filter_of, set_filter, set_value
+from neve.client.units import parse_size
 
 _NUMBERS = {
     "expire_days": "Expiration/Days",

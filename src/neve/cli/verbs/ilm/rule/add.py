@@ -12,6 +12,7 @@ from neve.cli.output import Failure, Result
 from neve.cli.session import Session
 from neve.cli.verbs.ilm.rule import _flags, _rules
 from neve.cli.verbs.ilm.rule._rules import LifecycleRule
+from neve.client import lifecycle
 from neve.client.errors import ClientError
 
 EXAMPLES = """\
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     target = session.remote(options.target, "bucket")
     server = session.server(target.alias)
     name = f"{target.alias}/{target.bucket}"
-    rules = _rules.read(server, target.bucket)
+    rules = lifecycle.read(server, target.bucket)
     id = options.id or secrets.token_hex(8)
     if any(rule.findtext("ID") == id for rule in rules):
         raise ClientError(
@@ -46,5 +47,5 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     SubElement(rule, "ID").text = id
     _flags.set_status(rule, True)
     _flags.apply(options, rule, target.key)
-    _rules.write(server, target.bucket, [*rules, rule])
+    lifecycle.write(server, target.bucket, [*rules, rule])
     yield _rules.shown(name, rule)

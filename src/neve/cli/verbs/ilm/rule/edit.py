@@ -8,6 +8,7 @@ from neve.cli.output import Failure, Result
 from neve.cli.session import Session
 from neve.cli.verbs.ilm.rule import _flags, _rules
 from neve.cli.verbs.ilm.rule._rules import LifecycleRule
+from neve.client import lifecycle
 from neve.client.errors import ClientError
 
 EXAMPLES = """\
@@ -34,12 +35,12 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     target = session.remote(options.target, "bucket")
     server = session.server(target.alias)
     name = f"{target.alias}/{target.bucket}"
-    rules = _rules.read(server, target.bucket)
+    rules = lifecycle.read(server, target.bucket)
     found = [rule for rule in rules if rule.findtext("ID") == options.id]
     if not found:
         raise ClientError(f"{name} has no rule {options.id!r}.", "NoSuchRule", name)
     _flags.apply(options, found[0], target.key)
     if options.enable or options.disable:
         _flags.set_status(found[0], options.enable)
-    _rules.write(server, target.bucket, rules)
+    lifecycle.write(server, target.bucket, rules)
     yield _rules.shown(name, found[0])

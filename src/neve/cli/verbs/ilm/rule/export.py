@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from neve.cli.output import Failure, Result, Style
 from neve.cli.session import Session
-from neve.cli.verbs.ilm.rule import _rules
+from neve.client import lifecycle
 
 EXAMPLES = """\
 examples:
@@ -42,5 +42,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     """Print them."""
     target = session.remote(options.target, "bucket")
-    rules = _rules.read(session.server(target.alias), target.bucket)
-    yield RuleDocument(f"{target.alias}/{target.bucket}", _rules.to_plain(rules))
+    rules = lifecycle.read(session.server(target.alias), target.bucket)
+    yield RuleDocument(f"{target.alias}/{target.bucket}", lifecycle.to_plain(rules))

@@ -9,6 +9,7 @@ from neve.cli.output import Failure, Result
 from neve.cli.session import Session
 from neve.cli.verbs.ilm.rule import _rules
 from neve.cli.verbs.ilm.rule._rules import LifecycleRule
+from neve.client import lifecycle
 
 EXAMPLES = """\
 examples:
@@ -27,9 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     """Replace them."""
     target = session.remote(options.target, "bucket")
-    rules = _rules.of_plain(read_document(options.file), options.file)
+    rules = lifecycle.of_plain(read_document(options.file), options.file)
     if not rules:
         raise UsageError(f"{options.file} holds no rules; remove them with neve ilm rule rm --all.")
-    _rules.write(session.server(target.alias), target.bucket, rules)
+    lifecycle.write(session.server(target.alias), target.bucket, rules)
     for rule in rules:
         yield _rules.shown(f"{target.alias}/{target.bucket}", rule)

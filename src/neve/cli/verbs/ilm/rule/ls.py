@@ -9,6 +9,7 @@ from neve.cli.output import Failure, Result, Style
 from neve.cli.session import Session
 from neve.cli.verbs.ilm.rule import _rules
 from neve.cli.verbs.ilm.rule._rules import LifecycleRule
+from neve.client import lifecycle
 
 EXAMPLES = """\
 examples:
@@ -42,7 +43,7 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     """Show them."""
     target = session.remote(options.target, "bucket")
     name = f"{target.alias}/{target.bucket}"
-    rules = _rules.read(session.server(target.alias), target.bucket)
+    rules = lifecycle.read(session.server(target.alias), target.bucket)
     if not rules:
         yield NoRules(name)
     for rule in rules:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result, Style
 from neve.cli.session import Session
-from neve.cli.verbs.ilm.rule import _rules
+from neve.client import lifecycle
 from neve.client.errors import ClientError
 
 EXAMPLES = """\
@@ -52,10 +52,10 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     target = session.remote(options.target, "bucket")
     server = session.server(target.alias)
     name = f"{target.alias}/{target.bucket}"
-    rules = _rules.read(server, target.bucket)
+    rules = lifecycle.read(server, target.bucket)
     left = [rule for rule in rules if options.id and rule.findtext("ID") != options.id]
     if len(left) == len(rules):
         what = f"no rule {options.id!r}" if options.id else "no rules"
         raise ClientError(f"{name} has {what}.", "NoSuchRule", name)
-    _rules.write(server, target.bucket, left)
+    lifecycle.write(server, target.bucket, left)
     yield RulesRemoved(name, [rule.findtext("ID", "") for rule in rules if rule not in left])

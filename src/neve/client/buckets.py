@@ -1,0 +1,233 @@
+"""What a bucket holds and what it was told: S3's documents and Neve's own as values.
+
+Writing replaces the whole setting, as the requests do.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from neve.client.errors import ServerError
+from neve.client.s3 import S3
+from neve.client.xml import document, element, moment, parse
+
+
+class Limits(NamedTuple):
+    """What somebody may hold; None is no limit. `soft` is a percentage from which on it warns."""
+
+    bytes: int | None = None
+    objects: int | None = None
+    soft: int | None = None
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is a limit."""
+        return self.bytes is not None or self.objects is not None
+
+    def plain(self) -> dict[str, int]:
+        """As in the documents of quotas."""
+        return {name: value for name, value in self._asdict().items() if value is not None}
+
+
+class Usage(NamedTuple):
+    """What somebody holds. `objects` are all versions, of which `versions` are no current ones."""
+
+    objects: int
+    bytes: int
+    limits: Limits
+    percent: int | None = None
+    """How much of the nearest limit is used."""
+    warning: bool = False
+    versions: int = 0
+    markers: int = 0
+    prefixes: dict[str, "Usage | None"] = {}  # noqa: RUF012
+    """By prefix; None while it is still being counted."""
+
+
+class Row(NamedTuple):
+    """A bucket in the list of all. What could not be learnt is None."""
+
+    name: str
+    created: datetime
+    usage: Usage | None
+
+
+class Versioning(NamedTuple):
+    """Whether versions are kept: `Enabled`, `Suspended`, '' when they never were."""
+
+    status: str = ""
+    excluded: tuple[str, ...] = ()
+    folders: bool = False
+    """Whether keys that end in a slash keep none."""
+
+
+class Retention(NamedTuple):
+    """The lock that new versions get: mode '' is none; `unit` is `Days` or `Years`."""
+
+    mode: str = ""
+    number: int = 0
+    unit: str = "Days"
+
+
+def rows(server: S3) -> list[Row]:
+    """Every bucket that the caller may see, with what it holds where the caller may know."""
+    try:
+        used = _json(server, "", "neve-usage", "read what is used")["buckets"]
+    except ServerError:
+        used = {}
+    return [
+        Row(each.name, each.created, usage_of(used[each.name]) if each.name in used else None)
+        for each in server.buckets()
+    ]
+
+
+def created(server: S3, bucket: str) -> datetime | None:
+    """When the bucket was made, None when the caller may not list it."""
+    query = {"prefix": bucket, "max-buckets": "1"}
+    try:
+        answer = server.transport.request("GET", "", query=query, doing="list buckets")
+    except ServerError as error:
+        if error.denied:
+            return None
+        raise
+    found = parse(answer.body).find("Buckets", "Bucket")
+    if found is None or found.text("Name") != bucket:
+        return None
+    return moment(found.text("CreationDate"))
+
+
+def owner(server: S3, bucket: str) -> str:
+    """The name of the owner."""
+    body = server.get_setting(bucket, "acl", "read the owner")
+    root = parse(body or b"<AccessControlPolicy/>")
+    return root.text("Owner", "DisplayName") or root.text("Owner", "ID")
+
+
+def usage(server: S3, bucket: str) -> Usage:
+    """What the bucket holds, from counters."""
+    return usage_of(_json(server, bucket, "neve-usage", "read what is used"))
+
+
+def usage_of(found: Mapping[str, Any]) -> Usage:
+    """Return what a document of usage says."""
+    return Usage(
+        found["objects"],
+        found["bytes"],
+        limits_of(found.get("quota") or {}),
+        found.get("percent"),
+        bool(found.get("warning")),
+        found.get("noncurrent_versions", 0),
+        found.get("delete_markers", 0),
+        {
+            prefix: usage_of(each) if each is not None else None
+            for prefix, each in (found.get("prefixes") or {}).items()
+        },
+    )
+
+
+def limits_of(found: Mapping[str, Any]) -> Limits:
+    """Return what a document of limits says."""
+    return Limits(found.get("bytes"), found.get("objects"), found.get("soft"))
+
+
+def quota(server: S3, bucket: str) -> tuple[Limits, dict[str, Limits]]:
+    """The limits of the bucket and those of prefixes; a prefix without is counted only."""
+    found = _json(server, bucket, "neve-quota", "read the quota")
+    prefixes = found.get("prefixes") or {}
+    return limits_of(found), {prefix: limits_of(each) for prefix, each in prefixes.items()}
+
+
+def set_quota(
+    server: S3, bucket: str, limits: Limits, prefixes: Mapping[str, Limits] | None = None
+) -> None:
+    """Replace the limits."""
+    wanted: dict[str, Any] = dict(limits.plain()) if limits.is_set else {}
+    if prefixes:
+        wanted["prefixes"] = {
+            prefix: each.plain() if each.is_set else {} for prefix, each in prefixes.items()
+        }
+    server.put_setting(bucket, "neve-quota", json.dumps(wanted).encode(), "set the quota")
+
+
+def versioning(server: S3, bucket: str) -> Versioning:
+    """Whether the bucket keeps versions."""
+    body = server.get_setting(bucket, "versioning", "read whether versions are kept")
+    root = parse(body or b"<VersioningConfiguration/>")
+    excluded = tuple(node.text("Prefix") for node in root.all("ExcludedPrefixes"))
+    return Versioning(root.text("Status"), excluded, root.text("ExcludeFolders") == "true")
+
+
+def set_versioning(server: S3, bucket: str, wanted: Versioning) -> None:
+    """Keep versions, or keep no new ones."""
+    fields = [element("Status", wanted.status)]
+    if wanted.folders:
+        fields.append(element("ExcludeFolders", "true"))
+    fields += [element("ExcludedPrefixes", [element("Prefix", each)]) for each in wanted.excluded]
+    body = document("VersioningConfiguration", fields)
+    server.put_setting(bucket, "versioning", body, "change whether versions are kept")
+
+
+def retention(server: S3, bucket: str) -> Retention | None:
+    """The default lock of new versions, None when the bucket has no object lock."""
+    body = server.get_setting(bucket, "object-lock", "read the default lock")
+    if body is None:
+        return None
+    rule = parse(body).find("Rule", "DefaultRetention")
+    if rule is None:
+        return Retention()
+    unit = "Years" if rule.text("Years") else "Days"
+    return Retention(rule.text("Mode"), int(rule.text(unit)), unit)
+
+
+def set_retention(server: S3, bucket: str, wanted: Retention) -> None:
+    """Set the default lock; this gives a bucket object lock that has none."""
+    fields = [element("ObjectLockEnabled", "Enabled")]
+    if wanted.mode:
+        rule = [element("Mode", wanted.mode), element(wanted.unit, str(wanted.number))]
+        fields.append(element("Rule", [element("DefaultRetention", rule)]))
+    body = document("ObjectLockConfiguration", fields)
+    server.put_setting(bucket, "object-lock", body, "change the default lock")
+
+
+def tags(server: S3, bucket: str) -> dict[str, str]:
+    """The tags of the bucket."""
+    body = server.get_setting(bucket, "tagging", "read the tags")
+    found = parse(body).find("TagSet") if body else None
+    return {row.text("Key"): row.text("Value") for row in found.all("Tag")} if found else {}
+
+
+def set_tags(server: S3, bucket: str, wanted: Mapping[str, str]) -> None:
+    """Replace the tags; no tags takes them away."""
+    if not wanted:
+        server.delete_setting(bucket, "tagging", "remove the tags")
+        return
+    rows = [
+        element("Tag", [element("Key", name), element("Value", value)])
+        for name, value in wanted.items()
+    ]
+    body = document("Tagging", [element("TagSet", rows)])
+    server.put_setting(bucket, "tagging", body, "set tags")
+
+
+def is_public(server: S3, bucket: str) -> bool:
+    """Whether the policy lets everybody in."""
+    body = server.get_setting(bucket, "policyStatus", "read whether it is public")
+    return parse(body or b"<PolicyStatus/>").text("IsPublic").lower() == "true"
+
+
+def options(server: S3, bucket: str) -> dict[str, Any]:
+    """Neve's own switches of the bucket."""
+    return _json(server, bucket, "neve-options", "read the bucket's switches")
+
+
+def set_options(server: S3, bucket: str, changes: Mapping[str, Any]) -> None:
+    """Set some of Neve's own switches; None restores the default."""
+    body = json.dumps(dict(changes)).encode()
+    server.put_setting(bucket, "neve-options", body, "set the bucket's switches")
+
+
+def _json(server: S3, bucket: str, name: str, doing: str) -> dict[str, Any]:
+    answer = server.transport.request("GET", bucket, query={name: ""}, doing=doing)
+    found: dict[str, Any] = json.loads(answer.body)
+    return found

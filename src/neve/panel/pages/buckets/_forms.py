@@ -1,0 +1,70 @@
+"""What the forms about buckets share: fields read, refusals as a sentence and a status."""
+
+from neve.client.errors import ClientError, ServerError, UsageError
+from neve.client.units import parse_size
+from neve.panel.visit import Visit
+
+
+class Wrong(Exception):
+    """A field cannot be read or makes no sense: a sentence in the visitor's language."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+PROBLEMS = (Wrong, ClientError)
+"""What a form answers with itself again, and the reason over it."""
+
+
+def reason(visit: Visit, error: Exception) -> tuple[str, int]:
+    """Return sentence and status of one of `PROBLEMS`. Raises it when the session has ended."""
+    if isinstance(error, Wrong):
+        return error.message, 400
+    if visit.panel.refusals.ends_session(error):
+        raise error
+    return visit.sentence(error), error.status if isinstance(error, ServerError) else 502
+
+
+def size(visit: Visit, name: str) -> int | None:
+    """Return the bytes that a field such as `2 TiB` means, None when it is empty."""
+    text = visit.field(name)
+    if not text:
+        return None
+    try:
+        return parse_size(_plain_size(text))
+    except UsageError as error:
+        message = visit._("“%(text)s” is no size: write 500MB, 64 KiB or 2 TiB.", text=text)
+        raise Wrong(message) from error
+
+
+def number(visit: Visit, name: str, least: int = 1) -> int | None:
+    """Return a whole number, None when the field is empty."""
+    text = "".join(visit.field(name).split())
+    if not text:
+        return None
+    if not text.isascii() or not text.isdigit() or len(text) > 18 or int(text) < least:
+        raise Wrong(
+            visit._(
+                "“%(text)s” is no whole number from %(least)s on.",
+                text=visit.field(name),
+                least=visit.language.number(least),
+            )
+        )
+    return int(text)
+
+
+def shown_size(value: int | None) -> str:
+    """Return bytes as a field shows them: the largest unit that is exact."""
+    if value is None:
+        return ""
+    for unit, power in (("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if value and not value % (1 << power):
+            return f"{value >> power} {unit}"
+    return str(value)
+
+
+def _plain_size(text: str) -> str:
+    """Units and commas as one writes them in French are understood, too."""
+    plain = "".join(text.split()).replace(",", ".")
+    return plain[:-1] + "B" if plain[-1] in "oO" else plain

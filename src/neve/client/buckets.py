@@ -4,10 +4,11 @@ Writing replaces the whole setting, as the requests do.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from neve.client.admin import Admin
 from neve.client.errors import ServerError
 from neve.client.s3 import S3
 from neve.client.xml import document, element, moment, parse
@@ -46,11 +47,26 @@ class Usage(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A bucket in the list of all. What could not be learnt is None."""
+    """A bucket among all."""
 
     name: str
     created: datetime
+    owner: str
+    """The name of the owner, '' when the caller may not know it."""
+    own: bool
+    """Whether it is the caller's."""
+    versioning: str
+    """`Enabled`, `Suspended`, or ''."""
+    lock: bool
+    public: dict[str, str]
+    """`list`, `read`, `write`: `yes`, `no`, `partly` or `conditionally` without a signature."""
     usage: Usage | None
+    """What it holds, None when the caller may not know."""
+
+    @property
+    def open(self) -> bool:
+        """Whether who has no keys may do something with it."""
+        return any(word != "no" for word in self.public.values())
 
 
 class Versioning(NamedTuple):
@@ -70,43 +86,59 @@ class Retention(NamedTuple):
     unit: str = "Days"
 
 
-def rows(server: S3) -> list[Row]:
-    """Every bucket that the caller may see, with what it holds where the caller may know."""
-    try:
-        used = _json(server, "", "neve-usage", "read what is used")["buckets"]
-    except ServerError:
-        used = {}
-    return [
-        Row(each.name, each.created, usage_of(used[each.name]) if each.name in used else None)
-        for each in server.buckets()
-    ]
+def rows(server: S3) -> Iterator[Row]:
+    """Every bucket that the caller may see, by name."""
+    query: dict[str, str] = {}
+    while True:
+        found = Admin(server).call("GET", "neve/buckets", query, doing="list buckets")
+        yield from map(_row, found["buckets"])
+        if not found["next"]:
+            return
+        query["marker"] = found["next"]
 
 
-def created(server: S3, bucket: str) -> datetime | None:
-    """When the bucket was made, None when the caller may not list it."""
-    query = {"prefix": bucket, "max-buckets": "1"}
+def row(server: S3, bucket: str) -> Row | None:
+    """The bucket as in the list of all, None when the caller may not see it there."""
+    query = {"prefix": bucket, "limit": "1"}
     try:
-        answer = server.transport.request("GET", "", query=query, doing="list buckets")
+        found = Admin(server).call("GET", "neve/buckets", query, doing="list buckets")
     except ServerError as error:
         if error.denied:
             return None
         raise
-    found = parse(answer.body).find("Buckets", "Bucket")
-    if found is None or found.text("Name") != bucket:
-        return None
-    return moment(found.text("CreationDate"))
+    return next((_row(each) for each in found["buckets"] if each["name"] == bucket), None)
 
 
-def owner(server: S3, bucket: str) -> str:
-    """The name of the owner."""
-    body = server.get_setting(bucket, "acl", "read the owner")
-    root = parse(body or b"<AccessControlPolicy/>")
-    return root.text("Owner", "DisplayName") or root.text("Owner", "ID")
+def _row(found: Mapping[str, Any]) -> Row:
+    used = found["usage"]
+    if used is not None:
+        used = used | {
+            "objects": used["versions"],
+            "noncurrent_versions": used["versions"] - used["objects"],
+            "delete_markers": used["deleteMarkers"],
+        }
+    return Row(
+        found["name"],
+        moment(found["created"]),
+        found["ownerName"],
+        found["own"],
+        found["versioning"],
+        found["locking"],
+        found["public"],
+        usage_of(used) if used is not None else None,
+    )
 
 
 def usage(server: S3, bucket: str) -> Usage:
     """What the bucket holds, from counters."""
     return usage_of(_json(server, bucket, "neve-usage", "read what is used"))
+
+
+def uploads(server: S3, bucket: str) -> int:
+    """How many uploads are in progress, at most 1,000."""
+    query = {"bucket": bucket}
+    found = Admin(server).call("GET", "neve/usage", query, doing="read what is used")
+    return int(found["uploads"])
 
 
 def usage_of(found: Mapping[str, Any]) -> Usage:
@@ -208,12 +240,6 @@ def set_tags(server: S3, bucket: str, wanted: Mapping[str, str]) -> None:
     ]
     body = document("Tagging", [element("TagSet", rows)])
     server.put_setting(bucket, "tagging", body, "set tags")
-
-
-def is_public(server: S3, bucket: str) -> bool:
-    """Whether the policy lets everybody in."""
-    body = server.get_setting(bucket, "policyStatus", "read whether it is public")
-    return parse(body or b"<PolicyStatus/>").text("IsPublic").lower() == "true"
 
 
 def options(server: S3, bucket: str) -> dict[str, Any]:

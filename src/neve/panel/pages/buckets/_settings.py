@@ -25,9 +25,7 @@ class Tab(NamedTuple):
     """It is shown to who may do one of these."""
 
 
-TABS = (
-    Tab("overview", _("Overview"), ()),
-)
+TABS = (Tab("overview", _("Overview"), ()),)
 
 
 def bucket_of(visit: Visit) -> str:

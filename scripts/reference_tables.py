@@ -192,6 +192,8 @@ def _default(item: "Field[Any]") -> str:
         return "off"
     if item.name == "audit_events":
         return "`all`"
+    if isinstance(item.default, frozenset):
+        return f"`{','.join(sorted(item.default))}`"
     return _value(item.name, item.default) if item.default else "none"
 
 

@@ -19,6 +19,8 @@ SECRET_KEY_LENGTH_MIN = 8
 WORKERS_MAX = 256
 AUDIT_EVENTS = ("reads", "writes", "refusals", "admin")
 """What may be audited; a request that fits any of those chosen is."""
+TRAIL_EVENTS = ("changes", "refusals", "writes", "reads")
+"""The same of the audit trail in the folder."""
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _SIZE = re.compile(r"(\d+)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
@@ -169,6 +171,15 @@ def _parse_events(text: str) -> frozenset[str]:
     return frozenset(AUDIT_EVENTS) if "all" in names else names
 
 
+def _parse_trail(text: str) -> frozenset[str]:
+    names = frozenset(part.strip() for part in text.split(",") if part.strip())
+    if names == {"off"}:
+        return frozenset()
+    if not names or not names <= {"all", *TRAIL_EVENTS}:
+        raise ValueError("it must be off, all, or some of " + ", ".join(TRAIL_EVENTS))
+    return frozenset(TRAIL_EVENTS) if "all" in names else names
+
+
 def _parse_choice(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in choices:
@@ -311,6 +322,13 @@ class Config:
         " (default all)",
         metavar="EVENTS",
     )
+    audit_trail: frozenset[str] = _setting(
+        frozenset(("changes", "refusals")),
+        _parse_trail,
+        "what is kept in DATA/audit to be searched: off, all, or some of changes, refusals, writes,"
+        " reads; comma between (default changes,refusals)",
+        metavar="EVENTS",
+    )
     metrics_public: bool = _setting(
         False,
         _parse_switch,
@@ -366,6 +384,8 @@ class Config:
     # Limits of the layers below it.
     audit_queue_bytes_max: int = _setting(16 << 20, parse_size)
     """Entries of one process that wait for the audit webhook; what comes on top is dropped."""
+    audit_trail_bytes_max: int = _setting(64 << 20, parse_size)
+    """Of all entries in DATA/audit; the oldest make room for new ones."""
     clock_skew_max_s: float = _setting(900.0, _parse_seconds)
     """How far the clock of who signs a request may be from ours."""
     disk_reserve_bytes: int = _setting(64 << 20, parse_size)

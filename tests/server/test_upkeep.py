@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError
 from tests.admin.client import Client
 from tests.admin.test_rights import user
 
+from neve.engine.scrub import PLACE
+from neve.engine.store import open_catalog
 from neve.server.metrics import Metrics
 from neve.server.shared import STEWARD, Shared
 from neve.server.upkeep import state_of
@@ -110,6 +112,9 @@ def test_damaged_objects_are_named_page_by_page(tmp_path: Path) -> None:
                 with open(file, "r+b") as stream:
                     stream.seek(1 << 20)
                     stream.write(b"damage")
+        catalog = open_catalog(str(server.folder))
+        catalog.transact([lambda txn: txn.put_setting(PLACE, None)])  # a new walk begins
+        catalog.close()
         server.start()
         wait_until(lambda: upkeep_of(server)["scrub"]["findings"] == 3)
         first = upkeep_of(server, "limit=2")

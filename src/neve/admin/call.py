@@ -120,6 +120,13 @@ class AdminCall:
         """Return a field of the query that is true or false."""
         return self.query.get(name, "").lower() == "true"
 
+    def number(self, name: str, default: int, most: int) -> int:
+        """Return a whole number in the query, from 0 to `most`. Raises: AdminError."""
+        text = self.query.get(name) or str(default)
+        if not (text.isascii() and text.isdigit()) or int(text[:12]) > most:
+            raise AdminError("XMinioAdminInvalidArgument", f"{name} must be a number up to {most}")
+        return int(text)
+
     def values(self, name: str) -> list[str]:
         """Return all values of a field of the query that may be repeated."""
         fields = parse_qsl(self.request.raw_query.decode("latin-1"), encoding="utf-8")

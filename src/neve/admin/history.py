@@ -14,7 +14,6 @@ import asyncio
 from typing import Any
 
 from neve.admin.call import AdminCall, json_response
-from neve.admin.errors import AdminError
 from neve.answer import Response
 
 POINTS_DEFAULT = 360
@@ -24,8 +23,6 @@ POINTS_MAX = 5000
 async def history(call: AdminCall) -> Response:
     """Return requests, errors, bytes, latency and what is stored, over time."""
     span = call.choice("span", *call.node.spans()) if call.query.get("span") else "1h"
-    text = call.query.get("points") or str(POINTS_DEFAULT)
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= POINTS_MAX):
-        raise AdminError("XMinioAdminInvalidArgument", f"points must be 1 to {POINTS_MAX}")
-    document: Any = await asyncio.to_thread(call.node.history, span, int(text))
+    points = max(1, call.number("points", POINTS_DEFAULT, POINTS_MAX))
+    document: Any = await asyncio.to_thread(call.node.history, span, points)
     return json_response(document)

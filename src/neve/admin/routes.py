@@ -150,6 +150,7 @@ _SERVER = (
     _row("Trace", "GET trace", "ServerTrace", "streams"),
     _row("ConsoleLog", "GET log", "ConsoleLog", "streams"),
     _row("History", "GET neve/history", "ServerInfo", "history"),
+    _row("SearchAudit", "GET neve/audit", "AuditLog", "audit"),
     _row("Upkeep", "GET neve/upkeep", "ServerInfo", "upkeep"),
     _row("Metrics", "GET metrics", "ServerInfo"),
     _row("HealthInfo", "GET healthinfo", "OBDInfo"),

@@ -13,7 +13,6 @@ from heapq import nlargest, nsmallest
 from typing import TYPE_CHECKING, Any
 
 from neve.admin.call import AdminCall, json_response, time_text
-from neve.admin.errors import AdminError
 from neve.answer import Response
 from neve.engine import expire, scrub
 from neve.engine.jobs import SCRUB_PERIOD_S
@@ -32,8 +31,8 @@ _BUCKETS_AT_ONCE = 100
 
 async def upkeep(call: AdminCall) -> Response:
     """Return jobs, scrub and findings, lifecycle, uploads, processes, counts since the start."""
-    limit = whole_number(call, "limit", FINDINGS_DEFAULT, FINDINGS_MAX)
-    marker = whole_number(call, "marker", 0, 10**9)
+    limit = call.number("limit", FINDINGS_DEFAULT, FINDINGS_MAX)
+    marker = call.number("marker", 0, 10**9)
     state = await asyncio.to_thread(call.node.upkeep)
     rules = state.pop("lifecycle_rules")
     reader = call.engine.catalog.reader()
@@ -50,14 +49,6 @@ async def upkeep(call: AdminCall) -> Response:
         "buckets": await _largest(call),
     }
     return json_response(document)
-
-
-def whole_number(call: AdminCall, name: str, default: int, most: int) -> int:
-    """Return a number in the query. Raises: AdminError."""
-    text = call.query.get(name) or str(default)
-    if not (text.isascii() and text.isdigit()) or int(text[:12]) > most:
-        raise AdminError("XMinioAdminInvalidArgument", f"{name} must be a number up to {most}")
-    return int(text)
 
 
 def _scrub(reader: "Reader", trees: dict[int, str]) -> dict[str, Any]:

@@ -49,6 +49,10 @@ class AuditFile:
         self._count(1, 0)
         self._lost.works()
 
+    def stat(self) -> os.stat_result:
+        """What the system knows of the file that is written."""
+        return os.fstat(self._fd)
+
     def reopen(self) -> None:
         """Open the file again, as after a rotation; keep the old one when that fails."""
         try:

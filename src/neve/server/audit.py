@@ -58,14 +58,17 @@ def record(
     sent: int,
     seconds: float,
     process: str,
-) -> None:
-    """Write an answered request down, if such are to be."""
-    refused = _is_refused(request, response.status)
+) -> Entry | None:
+    """Write an answered request down, if such are to be; return what was written."""
+    refused = is_refused(request, response.status)
     if not request.operation and not request.error_code and not refused:
-        return
+        return None
     # Of many objects some may have been refused: that shows in the entry.
-    if auditor.wants(_category(request), refused=refused or request.details is not None):
-        auditor.record(entry_of(request, response, received, sent, seconds, process))
+    if not auditor.wants(_category(request), refused=refused or request.details is not None):
+        return None
+    entry = entry_of(request, response, received, sent, seconds, process)
+    auditor.record(entry)
+    return entry
 
 
 def entry_of(
@@ -73,7 +76,7 @@ def entry_of(
 ) -> Entry:
     """Return the entry of an answered request."""
     status = response.status
-    refused = _is_refused(request, status)
+    refused = is_refused(request, status)
     caller, decision = request.caller, _settling(request, refused)
     allowed, reason = _verdict(request, decision, status, refused)
     details = request.details() if request.details is not None else {}
@@ -90,7 +93,7 @@ def entry_of(
         operation=request.operation,
         principal_kind=caller.kind if caller is not None else "unknown",
         principal=caller.name if caller is not None else "",
-        access_key=(request.auth.access_key or "") if caller is not None else _claimed(request),
+        access_key=(request.auth.access_key or "") if caller is not None else claimed(request),
         client=request.client,
         secure=request.secure,
         method=request.method,
@@ -113,15 +116,20 @@ def entry_of(
     )
 
 
+def reads(operation: str) -> bool:
+    """Say whether an operation of S3 changes nothing."""
+    return operation.startswith(_READS)
+
+
 def _category(request: Request) -> Category:
     if request.raw_path.startswith(_ADMIN_PATH):
         return ADMIN
     operation = request.operation
-    reads = operation.startswith(_READS) if operation else request.method in _READING
-    return READ if reads else WRITE
+    reading = reads(operation) if operation else request.method in _READING
+    return READ if reading else WRITE
 
 
-def _is_refused(request: Request, status: int) -> bool:
+def is_refused(request: Request, status: int) -> bool:
     """Say whether somebody was turned away, be it that nobody could tell who it is."""
     if status in _REFUSED:
         return True
@@ -152,7 +160,7 @@ def _verdict(
     return (True, "") if status < 400 else (None, "")
 
 
-def _claimed(request: Request) -> str:
+def claimed(request: Request) -> str:
     """Return the access key that an unknown principal says to have."""
     text: Any = request.headers.get(b"authorization", b"") or request.raw_query
     match = _CLAIMED.search(text.decode("latin-1"))

@@ -69,7 +69,7 @@ _RECEIVED, _SENT = _layout.take(1), _layout.take(1)
 _IN_FLIGHT, _CONNECTIONS = _layout.take(1), _layout.take(1)
 _BATCH = _layout.take(len(BATCH_BOUNDS) + 2)
 _COMMIT = _layout.take(_HISTOGRAM_CELLS)
-_AUDIT = _layout.take(5)
+_AUDIT = _layout.take(7)
 _FIGURES = _layout.take(FIGURES_MAX * _FIGURE_CELLS)
 _JOBS = _layout.take(JOBS_MAX * _JOB_CELLS)
 _RUNS, _FAILURES, _LAST, _DURATION, _FAILING, _NEXT = range(_NAME_CELLS, _JOB_CELLS)
@@ -142,6 +142,11 @@ class Metrics:
         self._cells[base + 2] += delivered
         self._cells[base + 3] += dropped
         self._cells[base + 4] += put
+
+    def audit_trail(self, written: int, dropped: int) -> None:
+        """Entries went into the audit trail, or were lost; as above."""
+        self._cells[self._base + _AUDIT + 5] += written
+        self._cells[self._base + _AUDIT + 6] += dropped
 
     def audit_left(self) -> int:
         """Return how many entries are in the queue: as a process begins, those lost with the last.
@@ -266,9 +271,11 @@ class Totals:
         return self._sum(_SENT)
 
     def audit(self) -> tuple[tuple[str, int, int], ...]:
-        """(receiver, entries it has, entries it lost) of the audit log."""
-        file, file_lost, webhook, webhook_lost = [self._sum(_AUDIT + at) for at in range(4)]
-        return ("file", file, file_lost), ("webhook", webhook, webhook_lost)
+        """(receiver, entries it has, entries it lost) of the audit log and the audit trail."""
+        places = (("file", 0, 1), ("webhook", 2, 3), ("trail", 5, 6))
+        return tuple(
+            (name, self._sum(_AUDIT + has), self._sum(_AUDIT + lost)) for name, has, lost in places
+        )
 
     def latency(self, index: int) -> tuple[list[int], float]:
         """(counts per bound and above, sum of seconds) of operation class `index`."""

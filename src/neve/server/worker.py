@@ -22,7 +22,7 @@ from neve.iam.keyring import store_keyring
 from neve.s3.cors import Panel
 from neve.s3.pipeline import Pipeline
 from neve.s3.sigv4 import Verifier
-from neve.server import audit, tls
+from neve.server import audit, tls, trail
 from neve.server.http import HttpServer
 from neve.server.http_limits import HttpLimits
 from neve.server.http_request import Request
@@ -35,6 +35,7 @@ from neve.server.shared import DRAINING, READY, TRACED, Shared
 from neve.server.sockets import Reservation, listen
 from neve.server.system import Handler, System
 from neve.server.trace import Tracer
+from neve.server.trail import RequestTrail
 
 BEAT_S = 1.0
 
@@ -62,6 +63,7 @@ class Worker:
         self.metrics = Metrics(shared)
         self.access: AccessLog | None = None
         self.auditor: Auditor | None = None
+        self.trail: RequestTrail | None = None
         self.process = process_name(shared.slot)
         self.tracer = Tracer(shared, self.process)
         self.failed = False
@@ -76,6 +78,7 @@ class Worker:
         if config.access_log:
             self.access = AccessLog(config.access_log, config.log_format)
         self.auditor = audit.make(config, self.metrics)
+        self.trail = trail.make(config, self.metrics, self.process)
 
         def on_fatal(error: BaseException) -> None:
             log.critical("the disk refused to sync (%s): this process ends", error)
@@ -109,6 +112,8 @@ class Worker:
             self.access.close()
         if self.auditor is not None:
             await loop.run_in_executor(None, self.auditor.close)
+        if self.trail is not None:
+            self.trail.close()
         return 1 if self.failed else 0
 
     def _server(self, engine: Engine) -> HttpServer:
@@ -146,8 +151,14 @@ class Worker:
         self.metrics.end(request.operation, status, seconds, received, sent, request.error_code)
         if self.access is not None:
             self.access.write(request, status, received, sent, seconds)
+        entry = None
         if self.auditor is not None:
-            audit.record(self.auditor, request, response, received, sent, seconds, self.process)
+            entry = audit.record(
+                self.auditor, request, response, received, sent, seconds, self.process
+            )
+        kept = self.trail
+        if kept is not None and (request.error_code or request.operation in kept.operations):
+            kept.note(request, response, received, sent, seconds, entry)
         if self.cells[TRACED]:
             self.tracer.note(request, response, received, sent, seconds)
 

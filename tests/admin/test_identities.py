@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -10,9 +11,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from minio.error import MinioAdminException
 from tests.admin.client import Client
+from tests.admin.test_rights import user
 
 from neve.iam.canned import canned_policies
-from neve.testing.server import ACCESS_KEY, SECRET_KEY, LiveServer
+from neve.testing.server import ACCESS_KEY, SECRET_KEY, LiveServer, wait_until
 
 READ_ONE = {
     "Version": "2012-10-17",
@@ -252,6 +254,45 @@ def test_access_keys_expire_and_end_with_their_user(live_server: LiveServer) -> 
     assert Client(live_server, "x-key", "x-key-secret")("GET", "accountinfo").code == (
         "InvalidAccessKeyId"
     )
+
+
+@pytest.mark.parametrize("policy", ["readonly", ""])
+def test_users_without_any_right_but_reading_make_temporary_keys(
+    live_server: LiveServer, policy: str
+) -> None:
+    """For themselves, with no more rights than they have; a bucket's policy counts as well."""
+    name, bucket = f"temporary-{policy or 'none'}", f"temporary-{policy or 'none'}"
+    own = user(live_server, name, *filter(None, [policy]))
+    s3 = live_server.client()
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="k", Body=b"1")
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::000000000000:user/{name}"},
+        "Action": "s3:GetObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+    }
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Statement": [statement]}))
+    hour = datetime.now(UTC) + timedelta(hours=1)
+    document = {"expiration": hour.isoformat(timespec="seconds"), "name": "for-an-hour"}
+    answer = own("PUT", "add-service-account", document, sealed=True)
+    assert answer.status == 200, answer.body
+    made = answer.unsealed["credentials"]
+    key = live_server.client(
+        aws_access_key_id=made["accessKey"], aws_secret_access_key=made["secretKey"]
+    )
+    assert key.get_object(Bucket=bucket, Key="k")["Body"].read() == b"1"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        key.put_object(Bucket=bucket, Key="k", Body=b"2")
+    (row,) = own("GET", "list-service-accounts").unsealed["accounts"]
+    assert (row["accessKey"], row["name"]) == (made["accessKey"], "for-an-hour")
+    assert row["expiration"].startswith(hour.isoformat()[:16])
+    soon = datetime.now(UTC) + timedelta(seconds=5)
+    update = f"update-service-account?accessKey={made['accessKey']}"
+    assert own("POST", update, {"newExpiration": soon.isoformat()}, sealed=True).status == 204
+    caller = Client(live_server, made["accessKey"], made["secretKey"])
+    asks: dict[str, Any] = {"asks": []}
+    wait_until(lambda: caller("POST", "neve/can", asks).code == "InvalidAccessKeyId")
 
 
 @pytest.mark.parametrize(

@@ -109,10 +109,7 @@ class Core:
 
     def bucket(self, name: str) -> Bucket:
         """The bucket as of now. Raises: NoSuchBucket."""
-        generation = self._shared.bucket_generation()
-        if generation != self._generation:
-            self._buckets.clear()
-            self._generation = generation
+        self._forget_changed()
         found = self._buckets.get(name)
         if found is None:
             row = self._reader.bucket(name)
@@ -120,6 +117,25 @@ class Core:
                 raise NoSuchBucket(BucketName=name)
             found = self._buckets[name] = Bucket(row)
         return found
+
+    def buckets(self) -> list[Bucket]:
+        """All buckets in name order."""
+        self._forget_changed()
+        known = self._buckets
+        found = []
+        for row in self._reader.buckets():
+            bucket = known.get(row.name)
+            # A policy is dear to read: one that is known is not read again.
+            if bucket is None or bucket.tree != row.tree:
+                bucket = known[row.name] = Bucket(row)
+            found.append(bucket)
+        return found
+
+    def _forget_changed(self) -> None:
+        generation = self._shared.bucket_generation()
+        if generation != self._generation:
+            self._buckets.clear()
+            self._generation = generation
 
     def setting(self, name: str) -> bytes | None:
         """What the store as a whole is told under the name."""

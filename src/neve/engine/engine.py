@@ -60,10 +60,6 @@ class Engine(Uploads):
 
     # Buckets.
 
-    def buckets(self) -> list[Bucket]:
-        """All buckets in name order."""
-        return [Bucket(row) for row in self._reader.buckets()]
-
     async def create_bucket(
         self, name: str, owner: str, region: str, options: dict[str, Any] | None = None
     ) -> Bucket:

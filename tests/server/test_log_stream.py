@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.admin.client import Client
 from tests.server.streams import Stream
 
-from neve.server.log_stream import RingHandler, Wanted, follow_logs, parse_wanted
+from neve.server.log_stream import RingHandler, Wanted, follow_logs, last_lines, parse_wanted
 from neve.server.shared import LOG_BYTES, LOGS_MAX, Shared
 from neve.testing.server import LiveServer, wait_until
 
@@ -64,11 +65,11 @@ def test_lines_of_all_processes_come_in_order_of_time() -> None:
 
 def test_only_the_last_lines_are_kept_and_long_ones_are_cut() -> None:
     shared = Shared(1)
-    kept(0, "p", *(record(f"{number} " + "\u2603" * 5000) for number in range(100)), shared=shared)
-    entries = read(shared, Wanted(1000))
+    kept(0, "p", *(record(f"{number} " + "\u2603" * 5000) for number in range(1100)), shared=shared)
+    entries = read(shared, Wanted(5000))
     assert len(entries) == LOGS_MAX
     assert [entry["message"].split()[0] for entry in entries] == [
-        str(number) for number in range(100 - LOGS_MAX, 100)
+        str(number) for number in range(1100 - LOGS_MAX, 1100)
     ]
     assert all(100 < len(entry["message"].encode()) < LOG_BYTES for entry in entries)
 
@@ -139,3 +140,54 @@ def test_streams_are_for_those_who_may(live_server: LiveServer, path: str) -> No
         urllib.request.urlopen(f"{live_server.endpoint}/minio/admin/v3/{path}")
     error.value.close()
     assert error.value.code == 403
+
+
+def test_the_last_lines_at_once_by_level_process_and_text() -> None:
+    shared = Shared(1)
+    levels = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
+    for number in range(2500):
+        item = record(f"line {number}", levels[number % 5])
+        item.created = 1_800_000_000 + number
+        kept(number % 2 + 1, f"process-{number % 2}", item, shared=shared)
+    lines = last_lines(shared, 5000, {})
+    assert [line["message"] for line in lines] == [f"line {n}" for n in range(500, 2500)]
+    assert lines[-1]["level"] == "CRITICAL"
+    assert len(last_lines(shared, 3, {})) == 3
+    levels_of = {
+        name: {line["level"] for line in last_lines(shared, 5000, {"level": name})}
+        for name in ("warning", "error", "fatal")
+    }
+    assert levels_of == {
+        "warning": {"WARNING", "ERROR", "CRITICAL"},
+        "error": {"ERROR", "CRITICAL"},
+        "fatal": {"CRITICAL"},
+    }
+    found = last_lines(shared, 5000, {"process": "process-1", "text": "LINE 24", "level": "info"})
+    assert [line["message"] for line in found] == [f"line {n}" for n in range(2401, 2500, 2)]
+    later = last_lines(shared, 5000, {"since": lines[-3]["time"]})
+    assert [line["message"] for line in later] == ["line 2498", "line 2499"]
+
+
+def test_errors_are_told_with_where_they_come_from() -> None:
+    shared = Shared(1)
+    try:
+        raise ValueError("the very cause")
+    except ValueError:
+        kept(1, "p", record("it failed", logging.ERROR, sys.exc_info()), shared=shared)
+    (line,) = last_lines(shared, 10, {"text": "very cause"})
+    assert line["error"] == "ValueError: the very cause"
+    assert any("test_log_stream.py" in part for part in line["source"])
+
+
+def test_last_lines_of_a_live_server(fresh_server: LiveServer) -> None:
+    client = Client(fresh_server)
+    os.kill(fresh_server.children()[0], signal.SIGKILL)
+
+    def said() -> list[str]:
+        lines = client("GET", "neve/logs?process=supervisor&level=error").json["lines"]
+        assert all(line["process"] == "supervisor" for line in lines)
+        return [line["message"] for line in lines]
+
+    wait_until(lambda: any("steward was killed by signal 9" in line for line in said()))
+    answer = client("GET", "neve/logs?level=loud")
+    assert (answer.status, answer.code) == (400, "XMinioAdminInvalidArgument")

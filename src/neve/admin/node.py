@@ -32,6 +32,9 @@ class Node(Protocol):
     def logs(self, query: Mapping[str, str], deployment: str) -> AsyncIterator[bytes]:
         """Give the last log lines of all processes and those to come, as the query asks."""
 
+    def last_logs(self, limit: int, wanted: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Give the last log lines of all processes, those that `wanted` asks for. For a thread."""
+
     def spans(self) -> Collection[str]:
         """How far back `history` may be asked to look."""
 

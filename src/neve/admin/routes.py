@@ -149,6 +149,7 @@ _SERVER = (
     ),
     _row("Trace", "GET trace", "ServerTrace", "streams"),
     _row("ConsoleLog", "GET log", "ConsoleLog", "streams"),
+    _row("Logs", "GET neve/logs", "ConsoleLog", "logs"),
     _row("History", "GET neve/history", "ServerInfo", "history"),
     _row("SearchAudit", "GET neve/audit", "AuditLog", "audit"),
     _row("Upkeep", "GET neve/upkeep", "ServerInfo", "upkeep"),

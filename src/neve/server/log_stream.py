@@ -24,7 +24,8 @@ _KINDS = {
     logging.ERROR: "ERROR",
     logging.WARNING: "WARNING",
 }
-_ALL = frozenset(("FATAL", "ERROR", "WARNING", "INFO"))
+_SEVERITY = ("FATAL", "ERROR", "WARNING", "INFO")
+_ALL = frozenset(_SEVERITY)
 _KINDS_OF = {"APPLICATION": frozenset(("FATAL", "ERROR"))} | {kind: {kind} for kind in _ALL}
 _TEXT_LENGTH_MAX = 1200
 _encode = msgspec.json.Encoder().encode
@@ -95,6 +96,40 @@ def keep(shared: Shared, process: str) -> None:
     """Let this process keep its log lines from now on."""
     handler = RingHandler(shared.logs, shared.slot, process)
     logging.getLogger().addHandler(handler)
+
+
+def last_lines(shared: Shared, limit: int, wanted: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the last lines, the newest last.
+
+    `wanted` may have a `level`, the least severe, a `process`, a `text` and a time `since`.
+    """
+    kinds = _SEVERITY[: _SEVERITY.index(wanted.get("level", "").upper() or "INFO") + 1]
+    text, since = wanted.get("text", "").lower(), wanted.get("since", "")
+    asked = Wanted(limit, wanted.get("process", ""), frozenset(kinds))
+    lines = [
+        _plain(entry)
+        for entry in _new_lines(shared, asked, dict.fromkeys(shared.slots(), 0))
+        if entry["time"] > since
+    ]
+    if text:
+        lines = [line for line in lines if any(text in part.lower() for part in _texts(line))]
+    return lines[-limit:]
+
+
+def _plain(entry: dict[str, Any]) -> dict[str, Any]:
+    error = entry.get("error", {})
+    return {
+        "time": entry["time"],
+        "level": entry["level"],
+        "process": entry["node"],
+        "message": entry["message"],
+        "error": error.get("message", ""),
+        "source": error.get("source", []),
+    }
+
+
+def _texts(line: dict[str, Any]) -> list[str]:
+    return [line["message"], line["error"], *line["source"]]
 
 
 async def follow_logs(shared: Shared, wanted: Wanted, store_id: str) -> AsyncIterator[bytes]:

@@ -46,6 +46,10 @@ class ServerNode:
         """Give the last log lines of all processes and those to come."""
         return log_stream.follow_logs(self._shared, log_stream.parse_wanted(query), deployment)
 
+    def last_logs(self, limit: int, wanted: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Give the last log lines of all processes, the newest last."""
+        return log_stream.last_lines(self._shared, limit, wanted)
+
     def spans(self) -> Collection[str]:
         """How far back the history goes."""
         return recorder.SPANS

@@ -42,7 +42,7 @@ _ENDING, _FROZEN = 6, 7
 
 TRACES_MAX, TRACE_BYTES = 512, 4096
 """Of one worker, until they are overwritten; a watcher reads them every 50 ms."""
-LOGS_MAX, LOG_BYTES = 64, 2048
+LOGS_MAX, LOG_BYTES = 1000, 2048
 """The last log lines of one process."""
 
 _WORD = (1 << 64) - 1

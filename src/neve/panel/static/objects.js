@@ -1,4 +1,5 @@
-// The table of objects: select all rows of the page at once.
+// The table of objects: select all rows of the page at once; buttons that need a selection wait
+// for one.
 
 const form = document.querySelector("#selection");
 const all = form?.querySelector("[data-all]");
@@ -8,6 +9,7 @@ function refresh() {
   const chosen = boxes.filter((box) => box.checked).length;
   all.checked = chosen > 0 && chosen === boxes.length;
   all.indeterminate = chosen > 0 && chosen < boxes.length;
+  for (const button of form.querySelectorAll("[data-needs-selection]")) button.disabled = !chosen;
   form.dispatchEvent(new CustomEvent("selected", { detail: chosen }));
 }
 

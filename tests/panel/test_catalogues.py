@@ -13,7 +13,7 @@ KEYWORDS: dict[str, tuple[int, ...] | None] = {
     "gettext": None,
     "ngettext": (1, 2),
 }
-PLACE = re.compile(r"%\(\w+\)[sdf.0-9]*")
+PLACE = re.compile(r"%\(\w+\)[sdf]")
 
 
 def messages() -> dict[str, str]:

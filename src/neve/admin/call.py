@@ -92,6 +92,10 @@ class AdminCall:
         """The JSON object in the body, once it was read."""
 
     @property
+    def _inside(self) -> bool:
+        return getattr(self.request, "inside", False)
+
+    @property
     def access_key(self) -> str:
         """The access key that signed the request."""
         return self.auth.access_key or ""
@@ -150,7 +154,13 @@ class AdminCall:
         return self.document
 
     async def sealed_body(self) -> bytes:
-        """Return the body that the caller encrypted with its own secret. Raises: NotSealed."""
+        """Return the body that the caller encrypted with its own secret. Raises: NotSealed.
+
+        The panel of this server, which is on this machine, sends it as it is, and gets `sealed`
+        answers so: each sealing takes 64 MiB for a moment, and tens of milliseconds.
+        """
+        if self._inside:
+            return await self.body()
         return await self.admin.sealer.unseal(self.secret, await self.body())
 
     async def sealed_json_body(self) -> dict[str, Any]:
@@ -176,6 +186,8 @@ class AdminCall:
     async def sealed(self, document: Any) -> Response:
         """Answer with a document that only the holder of the caller's secret can read."""
         data = document if isinstance(document, bytes) else msgspec.json.encode(document)
+        if self._inside:
+            return Response(200, [JSON_TYPE], data)
         return Response(200, [JSON_TYPE], await self.admin.sealer.seal(self.secret, data))
 
 

@@ -62,6 +62,8 @@ class Panel:
         )
         self.templates.globals["LANGUAGES"] = LANGUAGES
         self.templates.globals["THEMES"] = THEMES
+        # For `ui.choice`, where value and text are the same.
+        self.templates.globals["pairs"] = lambda values: [(value, value) for value in values]
         self.threads: anyio.CapacityLimiter | None = None
 
     def app(self) -> ASGIApp:

@@ -22,6 +22,8 @@ class Entry(NamedTuple):
     icon: str
     ask: Ask | None = None
     """None: for everybody who is logged in."""
+    also: tuple[str, ...] = ()
+    """Paths whose pages belong to this line as well."""
 
 
 class Group(NamedTuple):
@@ -35,16 +37,18 @@ MENU = (
     Group(
         _("Data"),
         (
-            Entry("/buckets", _("Buckets"), "bucket"),
-            Entry("/keys", _("My access keys"), "key"),
+            Entry("/buckets", _("Buckets"), "bucket", also=("/browse", "/object")),
+            Entry("/keys", _("My access keys"), "key", also=("/key",)),
         ),
     ),
     Group(
         _("People"),
         (
-            Entry("/users", _("Users"), "user", Ask("admin:ListUsers")),
-            Entry("/groups", _("Groups"), "group", Ask("admin:ListGroups")),
-            Entry("/policies", _("Policies"), "policy", Ask("admin:ListUserPolicies")),
+            Entry("/users", _("Users"), "user", Ask("admin:ListUsers"), ("/user", "/grant")),
+            Entry("/groups", _("Groups"), "group", Ask("admin:ListGroups"), ("/group",)),
+            Entry(
+                "/policies", _("Policies"), "policy", Ask("admin:ListUserPolicies"), ("/policy",)
+            ),
             Entry("/explain", _("Who may what"), "question", Ask("admin:GetUser")),
         ),
     ),

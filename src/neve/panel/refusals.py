@@ -23,15 +23,19 @@ _SENTENCES = {
     "InvalidAccessKeyId": _("Your access key does not exist any more: log in again."),
     "SignatureDoesNotMatch": _("Your secret key has changed: log in again."),
     "MalformedPolicy": _("This is not a valid policy."),
+    "XMinioMalformedIAMPolicy": _("This is not a valid policy."),
     "XMinioAdminNoSuchUser": _("This user does not exist."),
     "XMinioAdminNoSuchGroup": _("This group does not exist."),
     "XMinioAdminNoSuchPolicy": _("This policy does not exist."),
     "XMinioAdminNoSuchAccessKey": _("This access key does not exist."),
+    "XMinioInvalidIAMCredentials": _(
+        "This name is the administrator's, whose keys the server was started with."
+    ),
     "XMinioAdminGroupNotEmpty": _("The group has members: take them out first."),
     "XMinioIAMPolicyInUse": _("Somebody has this policy: detach it first."),
 }
 _LOGGED_OUT = ("InvalidAccessKeyId", "SignatureDoesNotMatch")
-_DETAILED = ("MalformedPolicy",)
+_DETAILED = ("MalformedPolicy", "XMinioMalformedIAMPolicy")
 
 
 class Refusals:

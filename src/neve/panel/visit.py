@@ -99,7 +99,7 @@ class Visit:
     @cached_property
     def admin(self) -> Admin:
         """The admin calls as the visitor. Raises: ClientError for an anonymous one."""
-        return Admin(self.s3)
+        return Admin(self.s3, inside=True)
 
     def _client(self, url: str = "") -> S3:
         session = self.session

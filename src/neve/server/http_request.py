@@ -45,6 +45,7 @@ class Request:
         "version",
         "body",
         "client",
+        "inside",
         "secure",
         "started",
         "id",
@@ -62,6 +63,8 @@ class Request:
 
     body: "Body"
     client: str
+    inside: bool
+    """Set, to true, only when the panel of this server made the request (`server.visitors`)."""
     secure: bool
     id: str
 

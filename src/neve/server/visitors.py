@@ -43,3 +43,4 @@ def introduce(request: "Request", token: bytes) -> None:
     if match is not None:
         request.client = match[1].decode()
         request.secure = match[2] is not None
+        request.inside = True

@@ -1,6 +1,6 @@
 """The pages, a module for each; a module declares its paths in `ROUTES`."""
 
-from neve.panel.pages import buckets, login, objects, preferences
+from neve.panel.pages import buckets, login, objects, people, preferences
 from neve.panel.routing import Page
 
 PAGES: tuple[Page, ...] = (
@@ -8,4 +8,5 @@ PAGES: tuple[Page, ...] = (
     *preferences.ROUTES,
     *buckets.PAGES,
     *objects.PAGES,
+    *people.PAGES,
 )

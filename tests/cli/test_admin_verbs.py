@@ -17,7 +17,7 @@ from tests.admin.client import Client
 from tests.cli.terminal import on_a_terminal
 
 from neve.testing.cli import CommandLine
-from neve.testing.server import LiveServer, wait_until
+from neve.testing.server import ACCESS_KEY, LiveServer, wait_until
 
 
 @pytest.fixture
@@ -226,6 +226,29 @@ def test_refusals_to_explain(neve: CommandLine, alice: str, words: str, sentence
     done = neve.run("admin", "explain", *words.split(), status=1)
     assert sentence in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+# Who did what?
+
+
+def test_audit(neve: CommandLine, alice: str, bucket: str) -> None:
+    (row,) = neve.json("admin", "audit", "live", "--event", "AdminAddUser", "--text", alice)
+    assert (row["allowed"], row["statusCode"]) == (True, 200)
+    assert row["arguments"]["accessKey"] == alice
+    line = neve.run("admin", "audit", "live", "--bucket", bucket, "--event", "write").stdout
+    assert line.count("\n") == 1
+    assert f" {ACCESS_KEY} CreateBucket {bucket}" in line
+    neve.run("ls", f"own/{bucket}", status=1)
+    (row,) = neve.json("admin", "audit", "live", "--user", alice, "--refused", "--since", "1h")
+    assert (row["operation"], row["bucket"]) == ("ListObjectsV2", bucket)
+    assert neve.json("admin", "audit", "live", "--user", alice, "--until", "1d ago") == []
+    assert len(neve.json("admin", "audit", "live", "--last", "2")) == 2
+
+
+def test_refusals_of_audit(neve: CommandLine, alice: str) -> None:
+    assert "may not read the audit trail" in neve.run("admin", "audit", "own", status=1).stderr
+    done = neve.run("admin", "audit", "live", "--refused", "--allowed", status=2)
+    assert "--refused and --allowed" in done.stderr
 
 
 # The server.

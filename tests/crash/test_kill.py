@@ -23,6 +23,7 @@ from minio import MinioAdmin
 from minio.credentials import StaticProvider
 
 from neve.engine.counting import check_counters, count_on
+from neve.engine.rebuild import rebuild
 from neve.engine.reclaim import Reclaimer, referenced_files
 from neve.engine.scrub import count_tree
 from neve.engine.store import open_catalog, open_engine, prepare
@@ -205,10 +206,27 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
             connection.close()
             acknowledged = sum(client.acknowledged for client in clients)
         server.stop()
+        check_space(server.folder)
+        check_rebuilt(server, clients)
     finally:
         server.close()
     assert acknowledged > ROUNDS
     assert teller.told > ROUNDS
+
+
+def check_rebuilt(server: LiveServer, clients: list[Client]) -> None:
+    """What the kills cut off is not done either by a rebuild: every key is as it was found."""
+    for path in server.folder.glob("catalog.db*"):
+        path.unlink()
+    assert rebuild(str(server.folder)).damaged == []
+    server.start()
+    host = server.endpoint.removeprefix("http://")
+    connection = http.client.HTTPConnection(host, timeout=30)
+    for client in clients:
+        assert all(len(possible) == 1 for possible in client.possible.values())
+        client.check(connection)
+    connection.close()
+    server.stop()
     check_space(server.folder)
 
 

@@ -22,6 +22,7 @@ from neve.engine.locks import GOVERNANCE, MODE, UNTIL
 from neve.engine.rebuild import rebuild
 from neve.engine.recover import Recovered
 from neve.engine.store import open_engine, prepare
+from neve.errors import ObjectLocked
 from neve.testing.crash import crash_image, kill_image
 from neve.testing.disks import Operation, Recording, RecordingDisk
 from neve.testing.engine import (
@@ -112,6 +113,11 @@ def steps(store: Store) -> list[Callable[[], Coroutine[Any, Any, Any]]]:
         version = newest("kept", "locked")
         return engine.delete_object(engine.bucket("kept"), "locked", version=version, bypass=True)
 
+    async def refused() -> None:
+        version = newest("kept", "locked")
+        with pytest.raises(ObjectLocked):
+            await engine.delete_object(engine.bucket("kept"), "locked", version=version)
+
     async def compact() -> None:
         assert store.reclaimer.compact()
 
@@ -137,6 +143,7 @@ def steps(store: Store) -> list[Callable[[], Coroutine[Any, Any, Any]]]:
         delete("kept", "key"),
         lambda: engine.delete_object(engine.bucket("kept"), "key", version=newest("kept", "key")),
         put("kept", "locked", b"bound", lock),
+        refused,
         bypass,
         lambda: engine.change_settings(users, engine.settings_seq()),
         lambda: engine.change_settings({"iam/user/ada": None}, engine.settings_seq()),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from neve.blobs.blobs import unpack_blob
 from neve.catalog.catalog import Transaction
 from neve.engine.rebuild import rebuild
 from neve.engine.store import CATALOG, prepare
@@ -71,3 +72,58 @@ def test_what_a_failed_transaction_refused_is_not_done_by_a_rebuild(
         path.unlink()
     assert rebuild(str(tmp_path)).damaged == []
     on_folder(tmp_path, after)
+
+
+@pytest.mark.parametrize("how", ["flipped", "cut"])
+def test_a_record_that_cannot_be_read_costs_only_itself(tmp_path: Path, how: str) -> None:
+    async def put(store: Store) -> Path:
+        bucket = await store.engine.create_bucket("bucket", "me", "r")
+        for key in ("whole", "damaged" * 100):
+            await store.put(bucket, key, pattern(100))
+        await store.engine.delete_object(bucket, "whole")
+        await store.put(bucket, "whole", b"again")
+        await store.put(bucket, "last", b"last")
+        row = store.engine.head(bucket, "last" if how == "cut" else "damaged" * 100)
+        blob = unpack_blob(row.blob)
+        path = Path(store.engine.store.segment_path(blob.id))
+        with path.open("rb+") as file:
+            if how == "cut":
+                file.truncate(blob.offset - 3)
+            else:
+                file.seek(blob.offset - 3)
+                file.write(b"\xff")
+        return path
+
+    async def look(store: Store) -> list[str]:
+        bucket = store.engine.bucket("bucket")
+        assert store.get(bucket, "whole") == b"again"
+        return store.keys(bucket)
+
+    path = on_folder(tmp_path, put)
+    for catalog in tmp_path.glob("catalog.db*"):
+        catalog.unlink()
+    damaged = rebuild(str(tmp_path)).damaged
+    assert [why.partition(", ")[0] for why in damaged] == [f"segment {int(path.stem, 16)}"]
+    left = ["damaged" * 100] if how == "cut" else ["last"]
+    assert on_folder(tmp_path, look) == [*left, "whole"]
+
+
+def test_a_segment_with_a_record_that_cannot_be_read_is_kept(tmp_path: Path) -> None:
+    """It may be a deletion that a rebuild should know, or an object that is still needed."""
+
+    async def scenario(store: Store) -> None:
+        engine = store.engine
+        bucket = await engine.create_bucket("bucket", "me", "r")
+        row = await store.put(bucket, "key", b"data")
+        blob = unpack_blob(row.blob)
+        path = Path(engine.store.segment_path(blob.id))
+        engine.store.leave_segment(0)
+        await engine.delete_object(bucket, "key")
+        with path.open("rb+") as file:
+            file.seek(blob.offset - 3)
+            file.write(b"\xff")
+        store.reclaimer.compact()
+        store.collect_all()
+        assert path.exists()
+
+    on_folder(tmp_path, scenario)

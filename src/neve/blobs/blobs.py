@@ -161,8 +161,9 @@ class BlobStore(Protocol):
     def scan_segment(self, id: int) -> Any:
         """Iterate (start, data_offset, Record with data empty, length, intact) over the records of
         a segment, voided ones included, in order. `length` is that of the data; `intact` says
-        whether head and data match their digests. What is not a header is skipped: the scan goes
-        on at the next one that proves itself. Raises: BlobMissing."""
+        whether head and data match their digests; a head that does not is given as empty. What is
+        not a header is skipped: the scan goes on at the next one that proves itself. Raises:
+        BlobMissing."""
 
     def scan_tail(self, id: int, start: int) -> list[Tail]:
         """The records of a segment from the offset `start` on, as far as their headers prove

@@ -143,8 +143,9 @@ def scan_records(window: Window, id: int) -> Iterator[Scanned]:
         head_start = start + RECORD_HEADER_BYTES
         head = b"".join(map(bytes, window.pieces(head_start, head_length)))
         offset = head_start + head_length
-        intact = xxh3_64_intdigest(head) == head_digest and window.digest(offset, length) == digest
-        yield start, offset, Record(kind, seq, head, b"", digest), length, intact
+        told = xxh3_64_intdigest(head) == head_digest
+        intact = told and window.digest(offset, length) == digest
+        yield start, offset, Record(kind, seq, head if told else b"", b"", digest), length, intact
 
 
 def scan_tail(window: Window, id: int, start: int) -> list[Tail]:

@@ -45,7 +45,7 @@ def void_leftovers(reader: Reader, store: BlobStore) -> Leftovers:
         starts = _uncommitted(tail)
         if starts is None:
             log.warning(
-                "segment %x holds several commits more than the catalog knows: the catalog is older"
+                "segment %d holds several commits more than the catalog knows: the catalog is older"
                 " than the segments. They are kept; neve rebuild would bring them back.",
                 id,
             )

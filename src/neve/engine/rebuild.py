@@ -49,6 +49,8 @@ from neve.engine.versions import (
 from neve.errors import StoreFault
 
 GROUP = 2000
+OF_STANDING = (records.OBJECT, records.OBJECT_AT, records.MARKER)
+"""Kinds of records that tell a version, not its end."""
 
 log = logging.getLogger("neve.engine")
 
@@ -61,7 +63,8 @@ class Rebuilt(NamedTuple):
     objects: int
     bytes: int
     damaged: list[str]
-    """`bucket/key: why` of objects whose newest record is there but whose bytes are not whole."""
+    """`bucket/key: why` of objects whose newest record is there but whose bytes are not whole, and
+    `segment, offset: why` of records that cannot be read."""
 
 
 class Rebuilder:
@@ -89,6 +92,7 @@ class Rebuilder:
         self._seq_min: dict[int, int] = {}
         self._sizes: dict[int, int] = {}
         self._damaged: list[tuple[int, str, str]] = []
+        self._unreadable: list[str] = []
         self._owned: dict[tuple[int, str], list[int]] = {}
         """(tree, owner) → objects and noncurrent versions, bytes."""
 
@@ -110,6 +114,9 @@ class Rebuilder:
             if record.kind == records.VOID:
                 continue
             self._seq_min[id] = min(self._seq_min.get(id, record.seq), record.seq)
+            if not record.head:
+                self._unreadable.append(f"segment {id}, offset {start}: the record cannot be read")
+                continue
             fields = records.parse_head(record.head)
             if record.kind in records.OF_VERSIONS:
                 told = records.told_version(record.kind, fields)
@@ -156,7 +163,7 @@ class Rebuilder:
     def _second_pass(self, id: int) -> None:
         group: list[tuple[Record, int, int, bool]] = []
         for _, offset, record, length, intact in self._store.scan_segment(id):
-            if record.kind in (records.OBJECT, records.OBJECT_AT, records.MARKER):
+            if record.head and record.kind in OF_STANDING:
                 group.append((record, offset, length, intact))
                 if len(group) >= GROUP:
                     self._put(id, group)
@@ -258,6 +265,7 @@ class Rebuilder:
         self._catalog.sync()
         names = {row.tree: row.name for row in self._catalog.reader().buckets()}
         damaged = [f"{names.get(tree, tree)}/{key}: {why}" for tree, key, why in self._damaged]
+        damaged += self._unreadable
         return Rebuilt(len(self._ids), len(names), objects, size, damaged)
 
     def _with_versions(self, row: BucketRow) -> BucketRow:

@@ -174,11 +174,20 @@ class Reclaimer:
         """Whether it tells an older value of a setting: the record of the newest tells enough."""
         return kind == records.SETTING and self._reader.setting(fields[0]) != fields[1]
 
-    def _needed(self, row: SegmentRow, oldest: int | None) -> Any:
-        for start, offset, record, length, intact in self._store.scan_segment(row.id):
-            fields = records.parse_head(record.head)
-            if record.kind == records.VOID or self._is_outdated(record.kind, fields):
+    def _told(self, segment: int) -> Any:
+        """What a scan gives of the records that say something, and the fields of each."""
+        for start, offset, record, length, intact in self._store.scan_segment(segment):
+            if record.kind == records.VOID:
                 continue
+            if not record.head:
+                log.error("a record at %d in segment %d cannot be read: it is kept", start, segment)
+                raise CorruptSegment(segment)
+            fields = records.parse_head(record.head)
+            if not self._is_outdated(record.kind, fields):
+                yield start, offset, record, length, intact, fields
+
+    def _needed(self, row: SegmentRow, oldest: int | None) -> Any:
+        for start, offset, record, length, intact, fields in self._told(row.id):
             if record.kind not in records.OF_VERSIONS:
                 yield Needed(record, start, offset, 0, 0, "")
                 continue
@@ -289,7 +298,7 @@ class Needed(NamedTuple):
 
 
 class CorruptSegment(Exception):
-    """A live record of the segment does not match its digest: it is left where it is."""
+    """A record that is or may be live does not match its digest: the segment is left as it is."""
 
 
 def release_manifest(txn: Transaction, id: int, now: int) -> None:

@@ -409,6 +409,8 @@ class BlobStoreTests:
         self.flip(place, whole, append.starts[7] + 18)  # lengths
         found = {r.seq: intact for _, _, r, _, intact in store.scan_segment(append.segment)}
         assert found == {0: True, 1: False, 2: True, 3: False, 4: True, 6: True, 8: True}
+        heads = {r.seq: r.head for _, _, r, _, _ in store.scan_segment(append.segment)}
+        assert [seq for seq, head in heads.items() if not head] == [3]
 
     def test_data_that_imitates_a_record_is_never_taken_for_one(
         self, place: Place, store: BlobStore

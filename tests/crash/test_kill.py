@@ -7,11 +7,13 @@ end, space: after reclaim nothing is on the disk that no row refers to.
 NEVE_KILL_ROUNDS sets the number of rounds (20; `make crash` runs 200).
 """
 
+import contextlib
 import hashlib
 import http.client
 import json
 import os
 import random
+import signal
 import threading
 import time
 from pathlib import Path
@@ -22,6 +24,7 @@ import pytest
 from minio import MinioAdmin
 from minio.credentials import StaticProvider
 
+from neve.catalog.catalog import Transaction
 from neve.engine.counting import check_counters, count_on
 from neve.engine.rebuild import rebuild
 from neve.engine.reclaim import Reclaimer, referenced_files
@@ -29,6 +32,7 @@ from neve.engine.scrub import count_tree
 from neve.engine.store import open_catalog, open_engine, prepare
 from neve.signing import sign_headers
 from neve.testing.engine import LocalShared, pattern
+from neve.testing.live import wait_until
 from neve.testing.server import ACCESS_KEY, SECRET_KEY, LiveServer
 
 ROUNDS = int(os.environ.get("NEVE_KILL_ROUNDS", "20"))
@@ -273,3 +277,82 @@ def test_the_catalog_of_a_killed_server_is_sound(tmp_path: Path) -> None:
     catalog = open_catalog(str(server.folder))
     assert catalog.reader().bucket("bucket") is not None
     catalog.close()
+
+
+class Lock:
+    """Holds the catalog's lock for writing, so that a worker waits between append and commit."""
+
+    def __init__(self, folder: Path) -> None:
+        self._catalog = open_catalog(str(folder))
+        self._held, self._release = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._hold)
+
+    def _hold(self) -> None:
+        def wait(_: Transaction) -> None:
+            self._held.set()
+            self._release.wait()
+
+        self._catalog.transact([wait])
+
+    def __enter__(self) -> None:
+        self._thread.start()
+        self._held.wait()
+
+    def __exit__(self, *_: object) -> None:
+        self._release.set()
+        self._thread.join()
+        self._catalog.close()
+
+
+def writers(server: LiveServer) -> dict[Path, int]:
+    """The segments that processes of the server have open, and whose they are."""
+    found = {}
+    for pid in server.children():
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                target = link.readlink()
+                if target.suffix == ".seg":
+                    found[target] = pid
+    return found
+
+
+def test_a_worker_killed_before_its_commit_did_nothing_for_ever(tmp_path: Path) -> None:
+    """The others go on meanwhile, and end in order: still the next start sees to what it left."""
+    server = LiveServer(tmp_path / "data", workers=1)
+    try:
+        server.start()
+        client = server.client()
+        client.create_bucket(Bucket="bucket")
+        client.put_object(Bucket="bucket", Key="key", Body=b"kept")
+        ((segment, worker),) = writers(server).items()
+        size = segment.stat().st_size
+        answers: list[int] = []
+        with Lock(server.folder):
+            deleting = threading.Thread(target=ask_to_delete, args=(server, answers))
+            deleting.start()
+            wait_until(lambda: segment.stat().st_size > size)
+            os.kill(worker, signal.SIGKILL)
+            deleting.join()
+        assert answers == []
+        wait_until(lambda: server.is_ready() and worker not in server.children())
+        client.put_object(Bucket="bucket", Key="later", Body=b"put")
+        assert server.stop() == 0
+        server.start()
+        assert server.stop() == 0
+        for path in server.folder.glob("catalog.db*"):
+            path.unlink()
+        assert rebuild(str(server.folder)).damaged == []
+        server.start()
+        there = {"key": b"kept", "later": b"put"}
+        for key, body in there.items():
+            assert client.get_object(Bucket="bucket", Key=key)["Body"].read() == body
+    finally:
+        server.close()
+
+
+def ask_to_delete(server: LiveServer, answers: list[int]) -> None:
+    """Ask once, and note the answer if there is one."""
+    connection = http.client.HTTPConnection(server.endpoint.removeprefix("http://"), timeout=30)
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        answers.append(request(connection, server, "DELETE", "key")[0])
+    connection.close()

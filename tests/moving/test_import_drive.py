@@ -75,9 +75,9 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         yield server
 
 
-def shown(client: Any, bucket: str) -> list[dict[str, Any]]:
+def shown(client: Any, bucket: str, prefix: str = "") -> list[dict[str, Any]]:
     """Every version of a bucket in the words of the manifest."""
-    listed = client.list_object_versions(Bucket=bucket)
+    listed = client.list_object_versions(Bucket=bucket, Prefix=prefix)
     rows = []
     for row in listed.get("Versions", []) + listed.get("DeleteMarkers", []):
         found = {
@@ -127,8 +127,9 @@ def order(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(row["key"], row["version"]) for row in rows if "sha256" in row]
 
 
-def check_objects(client: Any) -> None:
-    assert [row["Name"] for row in client.list_buckets()["Buckets"]] == sorted(manifest())
+def check_objects(client: Any, also: tuple[str, ...] = ()) -> None:
+    buckets = [row["Name"] for row in client.list_buckets()["Buckets"]]
+    assert buckets == sorted([*manifest(), *also])
     for bucket in manifest():
         found, wanted = shown(client, bucket), expected(bucket)
         assert in_order(found) == in_order(wanted), bucket

@@ -31,7 +31,7 @@ _memory = threading.local()
 
 def down(engine: Engine, pair: Pair, done: Done) -> None:
     """Fetch the object of the pair."""
-    entry, target = pair
+    entry, target = pair.entry, pair.target
     assert isinstance(target, Local)
     if is_folder(entry):
         make_folder(target.path)
@@ -242,7 +242,7 @@ class _Part:
 
 def beside(engine: Engine, pair: Pair, done: Done) -> None:
     """Copy a file to a file."""
-    entry, target = pair
+    entry, target = pair.entry, pair.target
     assert isinstance(target, Local)
     assert isinstance(entry.place, Local)
     if os.path.exists(target.path) and os.path.samefile(entry.place.path, target.path):

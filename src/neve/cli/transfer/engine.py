@@ -22,6 +22,7 @@ from neve.cli.transfer.journal import Uploads
 from neve.cli.transfer.landing import SUFFIX, Names
 from neve.cli.transfer.meter import Limit
 from neve.cli.transfer.pool import Done, Job, Pool, failed
+from neve.cli.transfer.replica import Replica
 from neve.cli.transfer.results import Copied, LeftOut, Planned, Removed, TransferSummary
 from neve.cli.transfer.wire import Wire
 from neve.cli.transfers import Transfers
@@ -41,6 +42,8 @@ class Pair(NamedTuple):
 
     entry: Entry
     target: Remote | Local
+    replica: Replica | None = None
+    """What a version of another server keeps at the target."""
 
 
 Arrived = Callable[[Pair, Copied], Iterable[Result]]
@@ -204,7 +207,7 @@ class Engine:
 
     def job(self, pair: Pair, arrived: Arrived | None = None) -> Job:
         """The job that copies a pair."""
-        entry, target = pair
+        entry, target = pair.entry, pair.target
         if self.settings.dry_run:
             planned = Planned(self.settings.action, entry.label, str(target), entry.size)
             return Job(entry.label, lambda done: done([planned]))

@@ -30,9 +30,9 @@ History = list[s3.Object]
 def history_jobs(engine: Engine, source: Remote, target: Remote, chosen: Filter) -> Iterator[Job]:
     """A job for each key whose history is not at the target yet."""
     start = len(source.key)
-    theirs = _histories(engine, target)
+    theirs = histories(engine, target)
     there = next(theirs, None)
-    for key, history in _histories(engine, source):
+    for key, history in histories(engine, source):
         name = key[start:]
         if not name or not chosen.takes_name(name):
             continue
@@ -47,7 +47,7 @@ def history_jobs(engine: Engine, source: Remote, target: Remote, chosen: Filter)
             continue
         if missing := history[len(present) :]:
             engine.progress.expect(len(missing), sum(row.size for row in missing))
-            yield Job(str(source.at(key)), _Writing(engine, source, wanted, missing, start).run)
+            yield Job(str(source.at(key)), Writing(engine, source, wanted, missing, start).run)
         else:
             engine.same()
 
@@ -66,7 +66,7 @@ def keep_versions(engine: Engine, source: Remote, target: Remote) -> None:
         server.put_setting(target.bucket, "versioning", body, "have versions kept")
 
 
-def _histories(engine: Engine, place: Remote) -> Iterator[tuple[str, History]]:
+def histories(engine: Engine, place: Remote) -> Iterator[tuple[str, History]]:
     server = engine.session.server(place.alias)
     rows = (row for row in server.versions(place.bucket, place.key) if isinstance(row, s3.Object))
     try:
@@ -78,24 +78,27 @@ def _histories(engine: Engine, place: Remote) -> Iterator[tuple[str, History]]:
 
 
 def _begins(history: History, present: History) -> bool:
-    return len(present) <= len(history) and all(map(_alike, history, present))
+    return len(present) <= len(history) and all(map(alike, history, present))
 
 
-def _alike(one: s3.Object, other: s3.Object) -> bool:
+def alike(one: s3.Object, other: s3.Object) -> bool:
     if one.marker or other.marker:
         return one.marker == other.marker
     comparable = _MD5.fullmatch(one.etag) and _MD5.fullmatch(other.etag)
     return one.size == other.size and (not comparable or one.etag == other.etag)
 
 
-class _Writing:
+class Writing:
     """Writes versions one after the other; each step is a piece of the pool, none recurses."""
+
+    stops = True
+    """Whether no version may come after one that could not be written."""
 
     def __init__(
         self, engine: Engine, source: Remote, target: Remote, rows: History, start: int
     ) -> None:
-        self._engine, self._source, self._target = engine, source, target
-        self._rows, self._start = iter(rows), start
+        self.engine, self.source, self.target = engine, source, target
+        self.rows, self.start = iter(rows), start
         self._results: list[Result] = []
         self._done: Done = lambda results: None
 
@@ -105,38 +108,40 @@ class _Writing:
         self._step()
 
     def _step(self) -> None:
-        row = next(self._rows, None)
+        row = next(self.rows, None)
         if row is None:
             self._done(self._results)
             return
-        name = f"{self._source.at(row.key)} ({row.version or 'null'})"
+        name = f"{self.source.at(row.key)} ({row.version or 'null'})"
         try:
-            if self._engine.settings.dry_run:
-                self._next([Planned("copy", name, str(self._target), row.size)])
+            if self.engine.settings.dry_run:
+                self.proceed([Planned("copy", name, str(self.target), row.size)])
             elif row.marker:
-                self._mark(name)
+                self.mark(row, name)
             else:
-                self._copy(row)
+                self.copy(row)
         except Exception as error:  # noqa: BLE001 - it is told as the failure of this object
-            self._done([*self._results, failed(error, name)])
+            self.proceed([failed(error, name)])
 
-    def _mark(self, name: str) -> None:
-        request = Request(
-            "DELETE", self._target.bucket, self._target.key, doing="delete this object"
-        )
-        found = self._engine.wire(self._target.alias).call(request, lambda reply: reply.headers)
+    def mark(self, row: s3.Object, name: str) -> None:
+        """Make a delete marker."""
+        request = Request("DELETE", self.target.bucket, self.target.key, doing="delete this object")
+        found = self.engine.wire(self.target.alias).call(request, lambda reply: reply.headers)
         version = found.get("x-amz-version-id", "")
-        self._next([Copied(name, str(self._target), 0, version, verified="delete marker")])
+        self.proceed([Copied(name, str(self.target), 0, version, verified="delete marker")])
 
-    def _copy(self, row: s3.Object) -> None:
-        entry = entry_of(self._source, row._replace(version=row.version or "null"), self._start)
-        job = self._engine.job(Pair(entry, self._target))
-        job.run(self._next)
+    def copy(self, row: s3.Object) -> None:
+        """Copy an object."""
+        entry = entry_of(self.source, row._replace(version=row.version or "null"), self.start)
+        job = self.engine.job(Pair(entry, self.target))
+        job.run(self.proceed)
 
-    def _next(self, results: Iterable[Result]) -> None:
+    def proceed(self, results: Iterable[Result]) -> None:
+        """Go on with the next version."""
         found = list(results)
         self._results += found
-        if any(isinstance(result, Failure) for result in found):
+        failure = any(isinstance(result, Failure) for result in found)
+        if failure and (self.stops or self.engine.pool.stopped):
             self._done(self._results)
             return
-        self._engine.pool.spread([self._step])
+        self.engine.pool.spread([self._step])

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from neve.cli.target import Remote
 from neve.cli.transfer.body import encoded
+from neve.cli.transfer.replica import Replica
 from neve.client.errors import ClientError
 from neve.client.transport import Transport
 from neve.client.xml import document, element, parse
@@ -28,11 +29,15 @@ class Multipart:
         """Whether the server checks the CRC of the whole object; else that of each part only."""
 
     @classmethod
-    def create(cls, transport: Transport, target: Remote, headers: dict[str, str]) -> "Multipart":
-        """Begin an upload."""
+    def create(
+        cls, transport: Transport, target: Remote, headers: dict[str, str],
+        replica: Replica | None = None,
+    ) -> "Multipart":  # fmt: skip
+        """Begin an upload, maybe of a version of another server."""
+        query = {"uploads": ""} | (replica.query if replica else {})
         asked = {"x-amz-checksum-algorithm": "CRC32C", "x-amz-checksum-type": "FULL_OBJECT"}
         answer = transport.request(
-            "POST", target.bucket, target.key, {"uploads": ""}, headers | asked,
+            "POST", target.bucket, target.key, query, headers | asked,
             doing="write this object", idempotent=True,
         )  # fmt: skip
         full = answer.headers.get("x-amz-checksum-type", "").upper() == "FULL_OBJECT"
@@ -56,7 +61,9 @@ class Multipart:
                 return found
             query["part-number-marker"] = root.text("NextPartNumberMarker")
 
-    def complete(self, parts: dict[int, Sent], crc: int | None) -> tuple[str, str]:
+    def complete(
+        self, parts: dict[int, Sent], crc: int | None, replica: Replica | None = None
+    ) -> tuple[str, str]:
         """Make the object; `crc` is that of the whole. Return its ETag and version."""
         rows = []
         for number in sorted(parts):
@@ -65,12 +72,10 @@ class Multipart:
             if sent.crc32c:
                 fields.append(element("ChecksumCRC32C", sent.crc32c))
             rows.append(element("Part", fields))
-        headers = {}
+        headers = dict(replica.headers) if replica else {}
         if self.full and crc is not None:
-            headers = {
-                "x-amz-checksum-crc32c": encoded(crc),
-                "x-amz-checksum-type": "FULL_OBJECT",
-            }
+            headers["x-amz-checksum-crc32c"] = encoded(crc)
+            headers["x-amz-checksum-type"] = "FULL_OBJECT"
         answer = self._transport.request(
             "POST", self._target.bucket, self._target.key, {"uploadId": self.upload}, headers,
             document("CompleteMultipartUpload", rows), doing="complete this upload",

@@ -22,6 +22,9 @@ from neve.client.errors import ClientError, ServerError
 
 IN_MEMORY_BYTES = 1 << 20
 """Files up to this size are read at once and signed as a whole."""
+LOCKS = (
+    "x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date", "x-amz-object-lock-legal-hold"
+)  # fmt: skip
 
 
 class Source(Protocol):
@@ -113,6 +116,34 @@ class ObjectSource:
         if int(self._found.get("x-amz-tagging-count", 0)):
             headers["x-amz-tagging"] = tags_of(self._engine, self._place, self._query)
         return headers
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """What a version of it keeps on top: storage class and locks."""
+        found = {name: self._found[name] for name in LOCKS if self._found.get(name, "OFF") != "OFF"}
+        if self._found.get("x-amz-storage-class") == "REDUCED_REDUNDANCY":
+            found["x-amz-storage-class"] = "REDUCED_REDUNDANCY"
+        return found
+
+    @property
+    def sealed(self) -> bool:
+        """Whether it is encrypted there: then an ETag is no sum of its bytes."""
+        return any(name.startswith("x-amz-server-side-encryption") for name in self._found)
+
+    def extents(self, count: int) -> list[tuple[int, int]]:
+        """Start and size of its parts; none when the server does not tell them apart."""
+        found: list[tuple[int, int]] = []
+        start = 0
+        for number in range(1, count + 1):
+            size = self._part_size(number)
+            found.append((start, size))
+            start += size
+        return found if start == self.size else []
+
+    def _part_size(self, number: int) -> int:
+        request = self._request("HEAD", {})
+        request = request._replace(query=self._query | {"partNumber": str(number)})
+        return int(self._wire.call(request, lambda reply: reply.headers)["content-length"])
 
     @contextmanager
     def part(self, start: int, size: int) -> Iterator[Body]:

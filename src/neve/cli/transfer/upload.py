@@ -5,8 +5,10 @@ here; an object whose source changed meanwhile is sent anew; an upload in parts 
 is gone on with if the source is still the same, and each part that is there is checked again.
 """
 
+import base64
 import hashlib
 from functools import partial
+from typing import NamedTuple
 
 from neve.cli.target import Remote
 from neve.cli.transfer.body import (
@@ -17,17 +19,27 @@ from neve.cli.transfer.body import (
     combined_crc32c,
     encoded,
 )
-from neve.cli.transfer.engine import Engine, Pair, part_bytes_of
+from neve.cli.transfer.engine import MEMORY_BYTES, Engine, Pair, part_bytes_of
 from neve.cli.transfer.multipart import Multipart, Sent
 from neve.cli.transfer.pool import Done, Pieces, failed, goes_on
+from neve.cli.transfer.replica import Replica
 from neve.cli.transfer.results import Copied
-from neve.cli.transfer.sources import Source, source_of
+from neve.cli.transfer.sources import ObjectSource, Source, source_of
 from neve.cli.transfer.verify import plain_md5
 from neve.cli.transfer.wire import Request
 from neve.client.errors import ClientError, ServerError
 
 TRIES = 3
 _CHECKSUM = "x-amz-checksum-crc32c"
+
+
+class Given(NamedTuple):
+    """A checksum that goes with bytes."""
+
+    header: str
+    value: str
+    name: str
+    """As a reader knows it."""
 
 
 def up(engine: Engine, pair: Pair, done: Done) -> None:
@@ -37,8 +49,9 @@ def up(engine: Engine, pair: Pair, done: Done) -> None:
 
 def _send(engine: Engine, pair: Pair, done: Done, attempt: int) -> None:
     source = source_of(engine, pair.entry)
-    if source.size > engine.settings.part_bytes:
-        _Parts(engine, pair, source, done, attempt).begin()
+    extents = _extents(engine, pair, source)
+    if extents:
+        _Parts(engine, pair, source, extents, done, attempt).begin()
         return
     try:
         result = _whole(engine, pair, source)
@@ -52,9 +65,27 @@ def _send(engine: Engine, pair: Pair, done: Done, attempt: int) -> None:
     done([result])
 
 
-def headers_of(engine: Engine, source: Source) -> dict[str, str]:
+def _extents(engine: Engine, pair: Pair, source: Source) -> list[tuple[int, int]]:
+    """Start and size of the parts in which it is sent; none: whole.
+
+    A version of another server has the parts that it has there.
+    """
+    most = engine.settings.part_bytes
+    if pair.replica and isinstance(source, ObjectSource):
+        most = MEMORY_BYTES
+        if pair.replica.parts and (found := source.extents(pair.replica.parts)):
+            return found
+    if source.size <= most:
+        return []
+    size = part_bytes_of(source.size, engine.settings.part_bytes)
+    return [(start, min(size, source.size - start)) for start in range(0, source.size, size)]
+
+
+def headers_of(engine: Engine, source: Source, replica: Replica | None) -> dict[str, str]:
     """What the object gets: the source's own, then what the flags say."""
     headers = source.headers | engine.settings.headers
+    if replica and isinstance(source, ObjectSource):
+        headers |= source.kept | replica.headers
     if engine.settings.tags:
         headers["x-amz-tagging"] = engine.settings.tags
     return headers
@@ -69,9 +100,10 @@ def _whole(engine: Engine, pair: Pair, source: Source) -> Copied:
     try:
         with source.part(0, source.size) as body:
             source.check()
-            etag, version, verified = put_body(
-                engine, target, body, headers_of(engine, source), {}, meter
-            )
+            headers = headers_of(engine, source, pair.replica)
+            query = pair.replica.query if pair.replica else {}
+            given = _given(source) if pair.replica else None
+            etag, version, verified = put_body(engine, target, body, headers, query, meter, given)
             source.check()
         whole = True
     finally:
@@ -81,12 +113,15 @@ def _whole(engine: Engine, pair: Pair, source: Source) -> Copied:
 
 def put_body(
     engine: Engine, target: Remote, body: Body, headers: dict[str, str], query: dict[str, str],
-    meter: Meter,
+    meter: Meter, given: Given | None = None,
 ) -> tuple[str, str, str]:  # fmt: skip
-    """PUT bytes; return ETag, version, and by what it is known that they arrived."""
-    crc = encoded(body.crc32c)
+    """PUT bytes; return ETag, version, and by what it is known that they arrived.
+
+    `given`: the checksum that the object shall have; without it is its CRC-32C.
+    """
+    given = given or Given(_CHECKSUM, encoded(body.crc32c), "CRC-32C")
     request = Request(
-        "PUT", target.bucket, target.key, query, headers | {_CHECKSUM: crc}, body,
+        "PUT", target.bucket, target.key, query, headers | {given.header: given.value}, body,
         "write this object",
     )  # fmt: skip
     try:
@@ -96,14 +131,23 @@ def put_body(
         if error.code in ("BadDigest", "XAmzContentChecksumMismatch", "InvalidDigest"):
             raise Changed(str(target)) from error
         raise
-    verified = _verified(found, body, crc, str(target))
+    verified = _verified(found, body, given, str(target))
     return found.get("etag", "").strip('"'), found.get("x-amz-version-id", ""), verified
 
 
-def _verified(headers: dict[str, str], body: Body, crc: str, target: str) -> str:
+def _given(source: Source) -> Given | None:
+    """The checksum of the whole object that its server has."""
+    expected = source.expected if isinstance(source, ObjectSource) else None
+    if expected is None or expected.algorithm in ("", "md5"):
+        return None
+    value = base64.b64encode(expected.digest).decode()
+    return Given(f"x-amz-checksum-{expected.algorithm}", value, expected.name)
+
+
+def _verified(headers: dict[str, str], body: Body, given: Given, target: str) -> str:
     """By what it is known that the server has what was sent. Raises: ClientError."""
-    if headers.get(_CHECKSUM, "").partition("-")[0] == crc:
-        return "CRC-32C"
+    if headers.get(given.header, "").partition("-")[0] == given.value:
+        return given.name
     md5 = plain_md5(headers)
     if md5 and isinstance(body, Bytes):
         if hashlib.md5(body.data, usedforsecurity=False).hexdigest() != md5:
@@ -114,17 +158,26 @@ def _verified(headers: dict[str, str], body: Body, crc: str, target: str) -> str
     return "size"
 
 
+def _in_order(pieces: list[partial[None]]) -> None:
+    for piece in pieces:
+        piece()
+
+
 class _Parts:
     """An upload in parts."""
 
     def __init__(
-        self, engine: Engine, pair: Pair, source: Source, done: Done, attempt: int
-    ) -> None:
+        self, engine: Engine, pair: Pair, source: Source, extents: list[tuple[int, int]],
+        done: Done, attempt: int,
+    ) -> None:  # fmt: skip
         assert isinstance(pair.target, Remote)
         self._engine, self._pair, self._source, self._done = engine, pair, source, done
         self._target = pair.target
         self._attempt = attempt
-        self._part_bytes = part_bytes_of(source.size, engine.settings.part_bytes)
+        self._extents = extents
+        self._running = None
+        if pair.replica and isinstance(source, ObjectSource) and not pair.replica.parts:
+            self._running = source.expected.running()
         self._name = f"{source.label} {pair.target}"
         self._meter = engine.meter(source.label, source.size, up=True)
         self._there: dict[int, Sent] = {}
@@ -140,8 +193,9 @@ class _Parts:
             self._source.close()
             self._meter.end(done=False)
             raise
-        count = max(1, -(-self._source.size // self._part_bytes))
-        pieces = [partial(self._part, number) for number in range(1, count + 1)]
+        pieces = [partial(self._part, number + 1) for number in range(len(self._extents))]
+        if self._running:
+            pieces = [partial(_in_order, pieces)]
         label = self._source.label
         Pieces(self._engine.pool, self._finish, self._done, label).spread(pieces)
 
@@ -150,13 +204,13 @@ class _Parts:
             "upload": multipart.upload,
             "full": multipart.full,
             "source": self._source.fingerprint,
-            "part_bytes": self._part_bytes,
-            "headers": headers_of(self._engine, self._source),
+            "part_bytes": self._extents[0][1],
+            "headers": self._headers(),
         }
 
     def _created(self) -> Multipart:
         multipart = Multipart.create(
-            self._transport, self._target, headers_of(self._engine, self._source)
+            self._transport, self._target, self._headers(), self._pair.replica
         )
         self._engine.uploads.save(self._name, self._state(multipart))
         return multipart
@@ -181,10 +235,11 @@ class _Parts:
         return None
 
     def _part(self, number: int) -> None:
-        start = (number - 1) * self._part_bytes
-        size = min(self._part_bytes, self._source.size - start)
+        start, size = self._extents[number - 1]
         with self._source.part(start, size) as body:
             crc = body.crc32c
+            if self._running and isinstance(body, Bytes):
+                self._running.update(body.data)
             there = self._there.get(number)
             if there and there.size == size and there.crc32c == encoded(crc):
                 self._meter.skip(size)
@@ -225,12 +280,30 @@ class _Parts:
         crc = 0
         for number in sorted(self._crcs):
             crc = combined_crc32c(crc, self._crcs[number], self._sent[number].size)
-        etag, version = self._multipart.complete(self._sent, crc)
+        self._check_replica()
+        etag, version = self._multipart.complete(self._sent, crc, self._pair.replica)
         checked = all(sent.crc32c for sent in self._sent.values())
         verified = "CRC-32C" if checked else "size"
         return Copied(
             self._source.label, str(self._target), self._source.size, version, etag, verified
         )
+
+    def _check_replica(self) -> None:
+        """Compare what was read with what the source says of the whole. Raises: ClientError."""
+        source, replica = self._source, self._pair.replica
+        if not replica or not isinstance(source, ObjectSource):
+            return
+        if self._running:
+            source.expected.check(self._running.digest(), source.label)
+        if len(self._extents) != replica.parts or source.sealed:
+            return
+        sums = [bytes.fromhex(self._sent[number].etag) for number in sorted(self._sent)]
+        md5 = hashlib.md5(b"".join(sums), usedforsecurity=False).hexdigest()
+        if replica.etag != f"{md5}-{len(sums)}":
+            raise ClientError(f"{source.label} arrived damaged: its ETag is another.", "Damaged")
+
+    def _headers(self) -> dict[str, str]:
+        return headers_of(self._engine, self._source, self._pair.replica)
 
     def _kept(self, error: Exception) -> bool:
         """Keep the upload if the same command can go on with it, else end it."""

@@ -2,17 +2,18 @@
 
 SOURCE and TARGET are aliases with the keys of an administrator. First come users, groups, policies
 and access keys (not when buckets are named), then what each bucket is told, then its objects, every
-version of each, oldest first. At the end the objects are looked at once more, for what has changed
-meanwhile. What is at TARGET already is not sent again: run it again after an interruption.
+version of each, oldest first, with ids, times, ETags, tags and locks. At the end the objects are
+looked at once more, for what has changed meanwhile. What is at TARGET already is not sent again:
+run it again after an interruption.
 
-Versions get ids and times of TARGET's own: `neve import minio-drive` keeps them. What could not
-be brought along is named on the standard error, and the exit status is then 1.
+A TARGET that takes no such versions gives them ids and times of its own; the report says so. What
+could not be brought along is named on the standard error, and the exit status is then 1.
 """
 
 import argparse
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
@@ -52,6 +53,7 @@ class MovedIn(Result):
     size: Annotated[int, "their bytes"]
     same: Annotated[int, "keys whose versions were there already when first looked at"]
     identities: Annotated[int, "users, groups, policies and access keys that were written"]
+    kept: Annotated[bool, "whether versions have the ids and times that they had"]
     missing: Annotated[int, "things that could not be brought; each has a `failure` of its own"]
 
     def text(self, style: Style) -> str:
@@ -62,6 +64,8 @@ class MovedIn(Result):
             f"Users, groups, policies and access keys: {self.identities:,}.",
             f"Keys that were there already: {self.same:,}.",
         ]
+        if not self.kept:
+            lines.append(style.bad(f"Versions have ids and times of {self.target}'s own."))
         if self.missing:
             lines.append(style.bad(f"Could not be brought: {self.missing:,}, see above."))
         else:
@@ -93,7 +97,7 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     yield from move.run(options.buckets)
     yield MovedIn(
         ends[0].name, ends[1].name, move.buckets, move.objects, move.size, move.same,
-        move.identities, move.missing,
+        move.identities, move.kept, move.missing,
     )  # fmt: skip
 
 
@@ -107,10 +111,15 @@ class _Move:
         self._workers = workers
         self._locked: list[str] = []
         """Buckets with object lock."""
+        self._keeping: set[str] = set()
+        """Buckets whose versions keep ids and times."""
+        self.kept = True
         self.buckets = self.objects = self.size = self.same = self.identities = self.missing = 0
 
     def run(self, wanted: list[str]) -> Iterator[Failure]:
         """Bring the buckets, or everything; yield what could not be brought."""
+        from neve.cli.transfer.replicating import keeps_versions
+
         there = [bucket.name for bucket in self._source.server.buckets()]
         for name in wanted:
             if name not in there:
@@ -124,10 +133,13 @@ class _Move:
             yield from self._bring_settings(name)
             try:
                 self._make(name)
+                if keeps_versions(self._target.server, name):
+                    self._keeping.add(name)
                 names.append(name)
             except ClientError as error:
                 yield self._missed(name, str(error))
         self.buckets = len(names)
+        self.kept = self._keeping.issuperset(names)
         for number in range(_PASSES):
             yield from self._bring_objects(names, first=number == 0)
         for name in names:
@@ -209,9 +221,13 @@ class _Move:
     def _histories(self, engine: Any, name: str) -> Iterator[Any]:
         from neve.cli.transfer.filters import Filter
         from neve.cli.transfer.histories import history_jobs
+        from neve.cli.transfer.replicating import replica_jobs
 
         ends = (self._source.server.alias.name, self._target.server.alias.name)
         source, target = (Remote(alias, name) for alias in ends)
+        if name in self._keeping:
+            yield from replica_jobs(engine, source, target)
+            return
         everything = Filter(argparse.Namespace(older_than=None, newer_than=None))
         yield from history_jobs(engine, source, target, everything)
 
@@ -219,11 +235,19 @@ class _Move:
         """Give the versions of a bucket the retention and legal hold that they have."""
         there = dict(self._versions(self._target, name))
         for key, versions in self._versions(self._source, name):
-            for one, other in zip(versions, there.get(key, [])):
+            for one, other in self._same_versions(name, versions, there.get(key, [])):
                 try:
                     self._copy_lock(Remote("", name, key), one, other)
                 except ClientError as error:
                     yield self._missed(f"lock of {name}/{key} ({one})", str(error))
+
+    def _same_versions(
+        self, name: str, ones: list[str], others: list[str]
+    ) -> Iterable[tuple[str, str]]:
+        """The versions of a key at the source with those that they are at the target."""
+        if name in self._keeping:
+            return [(version, version) for version in ones if version in others]
+        return zip(ones, others)
 
     def _versions(self, side: Admin, name: str) -> Iterator[tuple[str, list[str]]]:
         """Key → ids of its versions, newest first, without delete markers."""

@@ -5,8 +5,9 @@ a prefix), `event` (`read`, `write`, `admin` or an operation such as `PutBucketP
 any letters, several with commas between), `decision` (`allowed` or `refused`), `since` and `until`
 (RFC 3339), `text` (anywhere in an entry, in whatever case), `limit` (100, at most 1,000). The
 entries are those of the audit log, newest first. With `next_marker` as `marker` the search goes on;
-that may be there though there are few `entries` or none, as one call reads 16 MiB at most. Of the
-file of `--audit-log` what was rotated away is not searched. The right is one of its own, as entries
+that may be there though there are few `entries` or none, as one call reads 8 MiB at most. `kept`
+says what goes into the trail, `log` whether there is an audit log; of its file what was rotated
+away is not searched. The right is one of its own, as entries
 tell what everybody does and from where: of the ready policies only `consoleAdmin` has it.
 """
 

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from neve.audit.file import STDOUT
 from neve.audit.trail import segments
 
-BYTES_MAX = 16 << 20
+BYTES_MAX = 8 << 20
 _CHUNK = 128 << 10
 _LINE_MAX = 2 << 20
 _TIME = re.compile(rb'"time":"([^"]{1,40})"')
@@ -272,7 +273,7 @@ def _log_files(log: str, places: tuple[Place, Place] | None) -> list[tuple[int, 
 
     After a rotation there is nothing to go on with.
     """
-    if not log or not os.path.isfile(log) or not os.access(log, os.R_OK):
+    if log in ("", STDOUT) or not os.path.isfile(log) or not os.access(log, os.R_OK):
         return []
     with suppress(OSError):
         inode = os.stat(log).st_ino

@@ -40,14 +40,16 @@ def operations_of(events: frozenset[str]) -> frozenset[str]:
         found |= {
             route.operation
             for route in ROUTES
-            if route.target in (SERVICE, BUCKET)
+            if route.module
+            and route.target in (SERVICE, BUCKET)
             and not reads(route.operation)
             and route.operation not in _OBJECTS
         }
         found |= {
             OPERATION + call.name
             for call in CALLS
-            if (call.method != "GET" and call.name not in _QUESTIONS) or call.name in _SECRETS
+            if call.module
+            and (call.name in _SECRETS or (call.method != "GET" and call.name not in _QUESTIONS))
         }
     for event, wanted in (("writes", False), ("reads", True)):
         if event in events:

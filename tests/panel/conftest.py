@@ -103,6 +103,7 @@ class Visitor:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """One server for the tests of a module."""
     with LiveServer(tmp_path_factory.mktemp("panel") / "data") as running:
+        running.await_panel()
         yield running
 
 

@@ -360,6 +360,11 @@ class S3:
         query = {"versionId": version} if version else {}
         return reason_of(self.transport, "DELETE", bucket, key, query)
 
+    def abort(self, bucket: str, key: str, upload: str) -> None:
+        """End a multipart upload and free what it holds; one that is gone is no error."""
+        query = {"uploadId": upload}
+        self.transport.request("DELETE", bucket, key, query, doing="end an upload", accept=(404,))
+
     def presign(
         self, method: str, bucket: str, key: str, expires_s: int, query: Query | None = None
     ) -> str:

@@ -25,6 +25,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from neve.client.errors import ClientError, ServerError, Unreachable
+from neve.panel.jobs import Jobs
 from neve.panel.language import LANGUAGES
 from neve.panel.navigation import MENU
 from neve.panel.origin import comes_from_us, has_token
@@ -50,6 +51,7 @@ class Panel:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.sessions = Sessions()
+        self.jobs = Jobs()
         self.throttle = Throttle()
         self.upstream = Upstream(settings)
         self.refusals = Refusals()

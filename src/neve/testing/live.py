@@ -197,10 +197,17 @@ class LiveServer:
         if not self.tls:
             self._await(self.is_ready, "the server to answer")
 
+    def await_panel(self) -> None:
+        """Wait until the panel answers, which another process serves than S3."""
+        url = f"{self.panel}/login"
+        self._await(lambda: self._answers(url), "the panel to answer")
+
     def is_ready(self) -> bool:
         """Whether a worker answers that it is ready."""
+        return self._answers(f"{self.endpoint}/minio/health/ready")
+
+    def _answers(self, url: str) -> bool:
         try:
-            url = f"{self.endpoint}/minio/health/ready"
             with urllib.request.urlopen(url, timeout=5) as answer:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, ConnectionError, TimeoutError):

@@ -1,6 +1,10 @@
 """What the forms about buckets share: fields read, refusals as a sentence and a status."""
 
-from neve.client.errors import ClientError, ServerError, UsageError
+import json
+from typing import Any
+
+from neve.client.buckets import Retention
+from neve.client.errors import ClientError, Unreachable, UsageError
 from neve.client.units import parse_size
 from neve.panel.visit import Visit
 
@@ -13,6 +17,7 @@ class Wrong(Exception):
         self.message = message
 
 
+MODES = ("GOVERNANCE", "COMPLIANCE")
 PROBLEMS = (Wrong, ClientError)
 """What a form answers with itself again, and the reason over it."""
 
@@ -23,7 +28,8 @@ def reason(visit: Visit, error: Exception) -> tuple[str, int]:
         return error.message, 400
     if visit.panel.refusals.ends_session(error):
         raise error
-    return visit.sentence(error), error.status if isinstance(error, ServerError) else 502
+    status = 502 if isinstance(error, Unreachable) else getattr(error, "status", 400)
+    return visit.sentence(error), status
 
 
 def size(visit: Visit, name: str) -> int | None:
@@ -52,6 +58,40 @@ def number(visit: Visit, name: str, least: int = 1) -> int | None:
             )
         )
     return int(text)
+
+
+def lines(visit: Visit, name: str) -> list[str]:
+    """Return the lines of a text that are not empty."""
+    text = visit.form.get(name, "")
+    return [line for line in text.splitlines() if line.strip()] if isinstance(text, str) else []
+
+
+def retention(visit: Visit) -> Retention:
+    """Return the default lock that the fields `mode`, `number` and `unit` mean."""
+    mode = visit.field("mode")
+    if mode not in MODES:
+        return Retention()
+    length = number(visit, "number")
+    if length is None:
+        raise Wrong(visit._("Say for how long new versions are locked."))
+    return Retention(mode, length, "Years" if visit.field("unit") == "Years" else "Days")
+
+
+def json_of(visit: Visit, text: str) -> Any:
+    """Return a JSON document. Raises: Wrong, with the line and the column."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        if not isinstance(error, json.JSONDecodeError):
+            raise Wrong(visit._("This is no JSON document.")) from error
+        raise Wrong(
+            visit._(
+                "This is no JSON document: line %(line)s, column %(column)s: %(why)s.",
+                line=error.lineno,
+                column=error.colno,
+                why=error.msg,
+            )
+        ) from error
 
 
 def shown_size(value: int | None) -> str:

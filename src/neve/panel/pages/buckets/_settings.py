@@ -25,7 +25,14 @@ class Tab(NamedTuple):
     """It is shown to who may do one of these."""
 
 
-TABS = (Tab("overview", _("Overview"), ()),)
+TABS = (
+    Tab("overview", _("Overview"), ()),
+    Tab("quota", _("Quota"), ("admin:GetBucketQuota", "s3:GetBucketPolicy")),
+    Tab("versioning", _("Versions"), ("s3:GetBucketVersioning",)),
+    Tab("lock", _("Locks"), ("s3:GetBucketObjectLockConfiguration",)),
+    Tab("cors", _("Other sites"), ("s3:GetBucketCORS",)),
+    Tab("tags", _("Tags"), ("s3:GetBucketTagging",)),
+)
 
 
 def bucket_of(visit: Visit) -> str:

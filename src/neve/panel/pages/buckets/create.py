@@ -12,13 +12,12 @@ from neve.client import buckets
 from neve.client.buckets import Limits, Retention, Versioning
 from neve.errors import InvalidBucketName
 from neve.names import check_bucket_name
-from neve.panel.pages.buckets._forms import PROBLEMS, Wrong, number, reason, size
+from neve.panel.pages.buckets._forms import PROBLEMS, Wrong, number, reason, retention, size
 from neve.panel.routing import get, post
 from neve.panel.visit import Visit
 
 PATH = "/buckets/_new"
 """No bucket can be called so."""
-MODES = ("GOVERNANCE", "COMPLIANCE")
 _FIELDS = ("name", "bytes", "objects", "mode", "number", "unit")
 
 
@@ -33,7 +32,7 @@ def make(visit: Visit) -> Response:
     try:
         _check_name(visit, name)
         limits = Limits(size(visit, "bytes"), number(visit, "objects", 0))
-        lock = _lock(visit)
+        lock = retention(visit) if visit.field("lock") else None
         visit.s3.make_bucket(name, lock=lock is not None)
     except PROBLEMS as error:
         return _form(visit, *reason(visit, error))
@@ -88,19 +87,6 @@ def _check_name(visit: Visit, name: str) -> None:
                 text=name,
             )
         ) from error
-
-
-def _lock(visit: Visit) -> Retention | None:
-    """Return the default retention, None for a bucket without object lock."""
-    if not visit.field("lock"):
-        return None
-    mode = visit.field("mode")
-    if mode not in MODES:
-        return Retention()
-    length = number(visit, "number")
-    if length is None:
-        raise Wrong(visit._("Say for how long new versions are locked."))
-    return Retention(mode, length, "Years" if visit.field("unit") == "Years" else "Days")
 
 
 def _form(visit: Visit, problem: str = "", status: int = 200) -> Response:

@@ -1,0 +1,68 @@
+"""How much a bucket may hold: in all, and under prefixes."""
+
+from starlette.responses import Response
+
+from neve.client import buckets
+from neve.client.buckets import Limits
+from neve.panel.pages.buckets._forms import PROBLEMS, Wrong, number, reason, shown_size, size
+from neve.panel.pages.buckets._settings import bucket_of, page, path_of
+from neve.panel.routing import get, post
+from neve.panel.visit import Visit
+
+PATH = "/buckets/{bucket}/quota"
+PERCENT_MAX = 100
+
+
+def show(visit: Visit) -> Response:
+    """Limits, what is used of them, and the forms for who may set them."""
+    return _show(visit)
+
+
+def change(visit: Visit) -> Response:
+    """Set the bucket's limits, or those of a prefix, or take a prefix out."""
+    bucket = bucket_of(visit)
+    what = visit.field("what")
+    try:
+        limits, prefixes = buckets.quota(visit.s3, bucket)
+        if what == "forget":
+            prefixes.pop(_prefix(visit), None)
+        elif what == "prefix":
+            prefixes[_prefix(visit)] = _limits(visit)
+        else:
+            limits = _limits(visit)
+        buckets.set_quota(visit.s3, bucket, limits, prefixes)
+    except PROBLEMS as error:
+        return _show(visit, *reason(visit, error))
+    visit.tell(visit._("The quota was set."))
+    return visit.go(path_of(bucket, "quota"))
+
+
+def _limits(visit: Visit) -> Limits:
+    soft = number(visit, "soft")
+    if soft is not None and soft > PERCENT_MAX:
+        raise Wrong(visit._("The warning level is a percentage, from 1 to 100."))
+    return Limits(size(visit, "bytes"), number(visit, "objects", 0), soft)
+
+
+def _prefix(visit: Visit) -> str:
+    """Not `field`: blanks at the ends of a prefix belong to it."""
+    prefix = visit.form.get("prefix", "")
+    if not isinstance(prefix, str) or not prefix:
+        raise Wrong(visit._("Say which prefix."))
+    return prefix
+
+
+def _show(visit: Visit, problem: str = "", status: int = 200) -> Response:
+    bucket = bucket_of(visit)
+    limits, prefixes = buckets.quota(visit.s3, bucket)
+    names = ("bytes", "objects", "soft", "prefix")
+    given = {name: visit.field(name) for name in names} if problem else {}
+    return page(
+        visit, "quota", problem=problem, status=status,
+        usage=buckets.usage(visit.s3, bucket), limits=limits, prefixes=prefixes,
+        given=given, size_text=shown_size, of_prefix=visit.field("what") == "prefix",
+        may_set=visit.may("admin:SetBucketQuota"),
+    )  # fmt: skip
+
+
+ROUTES = [get(PATH, show), post(PATH, change)]

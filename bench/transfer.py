@@ -1,9 +1,12 @@
 """`neve cp -r` beside `aws s3 cp`, rclone and s5cmd: many small files and one large one, both ways.
 
-usage: python -m bench.transfer [--files 10000] [--size 20000] [--large-mib 2048] [--rounds 2]
+usage: python -m bench.transfer [--files 10000] [--size 20000] [--large-mib 2048] [--rounds 3]
 
 One Neve of its own serves all; each tool gets a bucket of its own, and they take turns. Told are
-wall time, CPU of the tool (user and system, with what it starts), and the most memory (RSS).
+wall time, CPU of the tool (user and system, with what it starts), CPU of the server meanwhile, and
+the tool's most memory (RSS): of each the best of all rounds, of the memory the most. A tool whose
+first round took more than twice as long as the quickest one's is not run again, and nothing is
+begun after `--minutes`, so the whole ends in less than five.
 """
 
 import argparse
@@ -13,16 +16,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.process import cpu_seconds
 from neve.testing.live import LiveServer
 
 
 class Cost(NamedTuple):
     wall_s: float
-    cpu_s: float
+    user_s: float
+    system_s: float
+    server_s: float
     memory_mb: float
 
 
@@ -89,8 +95,8 @@ def _replaced(place: str, remote: str) -> str:
     return place.replace("s3://", remote)
 
 
-def measured(command: list[str], environment: dict[str, str]) -> Cost:
-    start = time.monotonic()
+def measured(command: list[str], environment: dict[str, str], server: int) -> Cost:
+    start, before = time.monotonic(), cpu_seconds(server)
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=errors
@@ -107,7 +113,8 @@ def measured(command: list[str], environment: dict[str, str]) -> Cost:
         if process.returncode:
             errors.seek(0)
             raise SystemExit(f"{command}: {process.returncode}\n{errors.read().decode()}")
-    return Cost(wall, usage.ru_utime + usage.ru_stime, memory)
+    served = cpu_seconds(server) - before
+    return Cost(wall, usage.ru_utime, usage.ru_stime, served, memory)
 
 
 def peak_mb(pid: int) -> float:
@@ -124,7 +131,8 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--size", type=int, default=20_000)
     parser.add_argument("--large-mib", type=int, default=2048)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=3.5, help="begin nothing after so long")
     parser.add_argument("--only", default="", help="tools, with commas")
     parser.add_argument("--folder", help="where the temporary folder goes")
     options = parser.parse_args()
@@ -132,17 +140,18 @@ def main() -> int:
         folder = Path(text)
         rows = run(options, folder)
     print(f"\nload average {os.getloadavg()[0]:.1f} at the end, {os.cpu_count()} cores\n")
-    print("| what | tool | wall s | CPU s | memory MB |")
-    print("|---|---|---|---|---|")
+    print("| what | tool | wall s | user s | system s | server s | memory MB |")
+    print("|---|---|---|---|---|---|---|")
     for (what, tool), costs in rows.items():
-        best = min(costs, key=lambda cost: cost.wall_s)
-        cpu = min(cost.cpu_s for cost in costs)
+        *least, _ = (min(values) for values in zip(*costs))
         memory = max(cost.memory_mb for cost in costs)
-        print(f"| {what} | {tool} | {best.wall_s:.1f} | {cpu:.1f} | {memory:.0f} |")
+        cells = " | ".join(f"{value:.1f}" for value in least)
+        print(f"| {what} | {tool} | {cells} | {memory:.0f} |")
     return 0
 
 
 def run(options: argparse.Namespace, folder: Path) -> dict[tuple[str, str], list[Cost]]:
+    until = time.monotonic() + 60 * options.minutes
     many, large = folder / "many", folder / "large"
     for number in range(options.files):
         path = many / f"{number % 100:02d}" / f"{number:05d}"
@@ -152,22 +161,41 @@ def run(options: argparse.Namespace, folder: Path) -> dict[tuple[str, str], list
         for _ in range(options.large_mib):
             stream.write(os.urandom(1 << 20))
     rows: dict[tuple[str, str], list[Cost]] = {}
+    took: dict[str, float] = {}
     for number in range(options.rounds):
         with LiveServer(folder / f"data{number}") as server:
-            found = tools(server, folder)
+            found = [tool for tool in tools(server, folder) if chosen(options, tool, took)]
             # Another one begins each time: the first pays for memory that nobody had before.
             for tool in found[number % len(found) :] + found[: number % len(found)]:
-                if options.only and tool.name not in options.only.split(","):
-                    continue
-                bucket = f"{tool.name}-bench"
-                server.client().create_bucket(Bucket=bucket)
-                for what, source, target, folders in steps(options, folder, bucket):
-                    cost = measured(tool.command(source, target, folders), tool.environment)
+                began = time.monotonic()
+                if began > until:
+                    break
+                for what, cost in costs_of(options, folder, server, tool):
                     rows.setdefault((what, tool.name), []).append(cost)
                     print(what, tool.name, *(f"{value:.1f}" for value in cost), flush=True)
+                took.setdefault(tool.name, time.monotonic() - began)
                 check(folder, many, large)
         shutil.rmtree(folder / f"data{number}")
+        if time.monotonic() > until:
+            print("time is up")
+            break
     return dict(sorted(rows.items(), key=lambda row: row[0][0]))
+
+
+def chosen(options: argparse.Namespace, tool: Tool, took: dict[str, float]) -> bool:
+    """Whether a tool takes part in a round; `took` is the time that each one's first has taken."""
+    named = not options.only or tool.name in options.only.split(",")
+    return named and took.get(tool.name, 0) <= 2 * min(took.values(), default=0)
+
+
+def costs_of(
+    options: argparse.Namespace, folder: Path, server: LiveServer, tool: Tool
+) -> Iterator[tuple[str, Cost]]:
+    bucket = f"{tool.name}-bench"
+    server.client().create_bucket(Bucket=bucket)
+    for what, source, target, folders in steps(options, folder, bucket):
+        command = tool.command(source, target, folders)
+        yield what, measured(command, tool.environment, server.pid)
 
 
 def steps(

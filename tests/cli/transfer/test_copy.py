@@ -386,7 +386,9 @@ def test_a_resumed_upload_of_another_state_begins_anew(
         [sys.executable, "-m", "neve", *command, "--limit-upload", "5MiB"],
         cwd=neve.folder, env=neve.environment, stderr=subprocess.PIPE,
     )  # fmt: skip
-    wait_until(lambda: client.list_multipart_uploads(Bucket=bucket).get("Uploads", []) != [])
+    # The upload has begun, and the command has written down which it is.
+    state = neve.folder / "home" / ".config" / "neve" / "transfers"
+    wait_until(lambda: list(state.glob("upload-*.json")) != [])
     process.kill()
     process.communicate(timeout=30)
     data = os.urandom(BIG)

@@ -187,6 +187,7 @@ class _Ranges:
                 self._landing.write(buffer[:count], part.position)
                 part.position += count
                 self._meter(count)
+            self._landing.start_writing_out(part.start, stop - part.start)
         except BaseException:
             self._meter(part.start - part.position)
             raise

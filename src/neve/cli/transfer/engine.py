@@ -70,7 +70,7 @@ def add_transfer_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--part-size", metavar="SIZE", help="of uploads in parts (default 16MiB)")
     group.add_argument(
         "--max-workers", metavar="N", type=int, default=0,
-        help="requests at once (default: as many as make it faster, up to 24)",
+        help="requests at once (default: as many as make it faster, up to 64)",
     )  # fmt: skip
 
 

@@ -120,6 +120,11 @@ class Landing:
                 count = os.pwrite(self.file, view, position)
                 view, position = view[count:], position + count
 
+    def start_writing_out(self, position: int, size: int) -> None:
+        """Have the kernel begin to put so many bytes on the disk, so that `commit` waits less."""
+        # It drops clean pages only, and these are dirty: their writing begins, and they stay.
+        os.posix_fadvise(self.file, position, size, os.POSIX_FADV_DONTNEED)
+
     def commit(self, modified: float | None = None) -> None:
         """Give the file its name, once its bytes are on the disk."""
         if modified is not None:

@@ -21,8 +21,11 @@ from neve.cli.transfer.body import Interrupted
 from neve.client.errors import ClientError, ServerError, Unreachable
 from neve.errors import NeveError
 
-WORKERS_FIRST = 8
-WORKERS_MAX = 24
+WORKERS_FIRST = 32
+WORKERS_MAX = 64
+"""Many, for small objects: a server that syncs what it is sent syncs all that waits at once."""
+AT_PIECES_MAX = 16
+"""At pieces of large objects, which fill any line with few."""
 PERIOD_S = 0.5
 OBJECT_WEIGHT = 1 << 16
 """What an object counts beside its bytes when two speeds are compared."""
@@ -53,6 +56,7 @@ class Pool:
         """`workers` fixes how many threads are at work; 0 finds out."""
         self.most = workers or WORKERS_MAX
         self._allowed = workers or WORKERS_FIRST
+        self._at_pieces = workers or AT_PIECES_MAX
         self._adaptive = not workers
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)
@@ -69,7 +73,7 @@ class Pool:
         """The failure for which the rest was not tried."""
         self._moved = 0
         self._since = time.monotonic()
-        self._speed_before, self._step = 0.0, 2
+        self._speed_before, self._grows = 0.0, True
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Result]:
         """Do all jobs; yield their results as they come."""
@@ -185,7 +189,10 @@ class Pool:
                 if self._stopped and not self._urgent:
                     return
                 # Pieces are run also when all is to end: the last one clears up after its job.
-                task = (self._urgent or self._waiting).popleft()
+                queue = self._urgent or self._waiting
+                task = queue.popleft()
+                if queue is self._urgent and not queue:
+                    self._work.notify(self._allowed)
                 self._at_work += 1
                 if len(self._waiting) == self.most:
                     self._news.notify()
@@ -197,7 +204,9 @@ class Pool:
                     self._adapt()
 
     def _next_allowed(self) -> bool:
-        return bool(self._urgent or self._waiting) and self._at_work < self._allowed
+        if self._urgent:
+            return self._at_work < min(self._allowed, self._at_pieces)
+        return bool(self._waiting) and self._at_work < self._allowed
 
     def _adapt(self) -> None:
         """Change the number of threads at work as the last change has done good or harm."""
@@ -206,11 +215,12 @@ class Pool:
             return
         speed = self._moved / (now - self._since)
         if speed < self._speed_before * 0.95:
-            self._step = -self._step
-        elif speed < self._speed_before * 1.05 and self._step > 0:
+            self._grows = not self._grows
+        elif speed < self._speed_before * 1.02:
             # More did not help: fewer threads are in each other's way less.
-            self._step = -self._step
-        self._allowed = min(self.most, max(2, self._allowed + self._step))
+            self._grows = False
+        step = max(2, self._allowed // 4)
+        self._allowed = min(self.most, max(2, self._allowed + (step if self._grows else -step)))
         self._since, self._moved, self._speed_before = now, 0, speed
         self._staff()
         self._work.notify(self._allowed)

@@ -6,10 +6,14 @@ const local = new Intl.DateTimeFormat(place, {
   dateStyle: "medium",
   timeStyle: "short",
 });
-for (const time of document.querySelectorAll("time[datetime]")) {
-  time.title = time.textContent;
-  time.textContent = local.format(new Date(time.dateTime));
+function showLocalTimes() {
+  for (const time of document.querySelectorAll("time[datetime]:not([title])")) {
+    time.title = time.textContent;
+    time.textContent = local.format(new Date(time.dateTime));
+  }
 }
+showLocalTimes();
+document.addEventListener("listing", showLocalTimes);
 
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
@@ -54,6 +58,9 @@ export async function call(path, body) {
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   const found = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(found.error ?? `${answer.status} ${answer.statusText}`);
+  if (!answer.ok) {
+    const message = found.error ?? `${answer.status} ${answer.statusText}`;
+    throw Object.assign(new Error(message), { status: answer.status });
+  }
   return found;
 }

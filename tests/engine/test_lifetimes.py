@@ -8,12 +8,13 @@ import pytest
 
 from neve.blobs.blobs import FILE, unpack_blob
 from neve.engine.backup import DONE, backup, restore
-from neve.engine.conditions import Conditions
+from neve.engine.conditions import NO_CONDITIONS, Conditions
 from neve.engine.rebuild import rebuild
 from neve.engine.scrub import Scrubber, count_tree, findings
 from neve.engine.store import CATALOG, finish, prepare
+from neve.engine.write import PutObject
 from neve.errors import BlobCorrupt, PreconditionFailed, StoreRefused
-from neve.testing.engine import Store, local_store, on_folder, pattern, run
+from neve.testing.engine import Store, local_store, md5, on_folder, pattern, run
 
 MIB = 1 << 20
 POLICY = (
@@ -302,3 +303,32 @@ def test_a_copy_never_gives_damaged_bytes_a_digest_that_is_right(tmp_path: Path)
         assert store.keys(bucket) == ["small"]
 
     on_folder(tmp_path, scenario)
+
+
+def test_a_write_that_commits_after_a_younger_deletion_is_rebuilt(tmp_path: Path) -> None:
+    """Both were under way at once, on two workers; the write was made first and came second."""
+
+    async def scenario(store: Store) -> None:
+        engine = store.engine
+        bucket = await engine.create_bucket("bucket", "me", "r")
+        await store.put(bucket, "key", b"old")
+        about = (bucket.name, bucket.tree, "key", engine.small(b"new"), md5(b"new"), b"", None)
+        write = PutObject(*about, NO_CONDITIONS)
+        await engine.delete_object(bucket, "key")
+        await engine.committer.submit(write)
+        assert store.get(bucket, "key") == b"new"
+
+    async def after(store: Store) -> None:
+        bucket = store.engine.bucket("bucket")
+        assert store.get(bucket, "key") == b"new"
+        await store.engine.delete_object(bucket, "key")
+
+    async def gone(store: Store) -> None:
+        assert store.keys(store.engine.bucket("bucket")) == []
+
+    on_folder(tmp_path, scenario)
+    for look in (after, gone):
+        for path in tmp_path.glob("catalog.db*"):
+            path.unlink()
+        assert rebuild(str(tmp_path)).damaged == []
+        on_folder(tmp_path, look)

@@ -31,6 +31,10 @@ from neve.engine.versions import (
 )
 from neve.errors import DomainError, VersioningChanged
 
+IN_FLIGHT_US = 250_000
+"""How much older the record of a deletion is than the request: a write that was made before it and
+commits after it must outrank it in a rebuild. Of what it deletes it is always the younger."""
+
 
 class Deletion(NamedTuple):
     """What is to be deleted."""
@@ -87,7 +91,8 @@ class DeleteObjects(Command):
         key = deletion.key
         if marker is None:
             head = records.delete_head(self.tree, key, deletion.version or "")
-            return Record(records.DELETE, self.now, head, b"", 0)
+            seq = self.now - IN_FLIGHT_US if deletion.version is None else self.now
+            return Record(records.DELETE, seq, head, b"", 0)
         head = records.marker_head(self.tree, key, marker, self.owner, self.now)
         return Record(records.MARKER, self.now, head, b"", 0)
 

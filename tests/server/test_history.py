@@ -3,15 +3,17 @@
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from tests.admin.client import Client
 
-from neve.server.history import COARSE, COUNTS, FINE, LEVELS, MINUTES, History
+from neve.server import recorder
+from neve.server.history import COARSE, COUNTS, FINE, LEVELS, MINUTES, SAVE_S, History
 from neve.server.metrics import LATENCY_BOUNDS_S, Metrics, Totals
 from neve.server.recorder import Recorder, counters_of, quantile, tell
-from neve.server.shared import STEWARD, Shared
+from neve.server.shared import STEWARD, SUPERVISOR, Shared
 from neve.testing.server import LiveServer, wait_until
 
 NOW_S = 1_800_000_000
@@ -186,6 +188,28 @@ def test_a_folder_that_cannot_be_written_stops_nothing(
     recorder = Recorder(shared, str(tmp_path / "gone"), lambda: (0, 0))
     recorder.close()
     assert "cannot be kept" in caplog.text
+
+
+def test_a_server_that_is_killed_loses_the_last_minutes_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SimpleNamespace(now_s=NOW_S)
+    monkeypatch.setattr(recorder.time, "time_ns", lambda: clock.now_s * 10**9)
+    monkeypatch.setattr(recorder.time, "monotonic", lambda: float(clock.now_s))
+    shared = Shared(1)
+    shared.attach(STEWARD)
+    shared.begin(SUPERVISOR)
+    metrics = Metrics(shared)
+    recording = Recorder(shared, str(tmp_path), lambda: (1, 2))
+    for _ in range(1000):
+        clock.now_s += 1
+        metrics.end("GetObject", 200, 0.001, 0, 1, "")
+        recording.run()
+    # Nobody closes it: this is what the next server finds.
+    kept = requests_of(begun(clock.now_s, str(tmp_path / "history")), "1h", clock.now_s)
+    assert 1000 - SAVE_S - 2 * FINE.step_s <= sum(kept) < 1000
+    assert sum(requests_of(shared.history, "1h", clock.now_s)) == 1000
+    assert len(kept) == pytest.approx(sum(kept) / FINE.step_s, abs=1)
 
 
 def history_of(server: LiveServer, **query: str) -> Any:

@@ -245,6 +245,22 @@ def test_audit(neve: CommandLine, alice: str, bucket: str) -> None:
     assert len(neve.json("admin", "audit", "live", "--last", "2")) == 2
 
 
+def test_history(neve: CommandLine, alice: str, bucket: str) -> None:
+    def points() -> list[dict[str, Any]]:
+        return neve.json("admin", "history", "live", "24h", "--points", "1")
+
+    wait_until(lambda: sum(row["requests"] for row in points()) > 0, 60)
+    (row,) = points()
+    assert row["serverErrors"] == 0
+    assert 0 < row["latencyP50"] <= row["latencyP99"]
+    assert " requests, " in neve.run("admin", "history", "live").stdout
+    refused = neve.run("admin", "history", "own", status=1).stderr
+    assert "may not see what the server did" in refused
+    assert (
+        "--points must be" in neve.run("admin", "history", "live", "--points", "0", status=2).stderr
+    )
+
+
 def test_refusals_of_audit(neve: CommandLine, alice: str) -> None:
     assert "may not read the audit trail" in neve.run("admin", "audit", "own", status=1).stderr
     done = neve.run("admin", "audit", "live", "--refused", "--allowed", status=2)

@@ -11,6 +11,7 @@ VERBS = {
     "accesskey": "access keys of users: create, ls, info, edit, rm, enable, disable",
     "explain": "say why somebody may do something, or may not",
     "audit": "say who did what, and who was refused",
+    "history": "show what a server did over an hour to a month",
     "info": "show the state of a server",
     "quota": "show what buckets and users hold, and their limits",
     "config": "settings of a server: get, set, reset",

@@ -14,8 +14,8 @@ ABOUT_OTHERS = (
     "&userOrGroup=rights-other&isGroup=false&policyName=readonly&bucket=b&action=restart"
     "&listType=all&key=&subSys=&count=1&restoreId=1"
 )
-OWN_FOR_ALL = ("AccountInfo", "BucketsInfo", "UsageInfo")
-"""What everybody may ask, who is told what it may know: `test_buckets` is about the last two."""
+OWN_FOR_ALL = ("AccountInfo", "BucketsInfo", "UsageInfo", "BucketAccess")
+"""What everybody may ask, who is told what it may know: `test_buckets` and others."""
 BODIES: dict[str, dict[str, Any]] = {"AddServiceAccount": {"targetUser": "rights-other"}}
 
 

@@ -1,5 +1,6 @@
 """What `neve.iam.reach` asks of a bucket, and how its answers are called in documents."""
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from neve.iam.reach import May, Place
@@ -15,6 +16,7 @@ _WORDS = {May.NO: "no", May.DEPENDS: "conditionally", May.PARTLY: "partly", May.
 def place_of(engine: "Engine", bucket: "Bucket", prefix: str) -> Place:
     """Return the keys of a bucket that begin with a prefix."""
 
+    @cache
     def writers() -> frozenset[str]:
         if acls.acls_are_off(bucket):
             return frozenset((bucket.owner,))

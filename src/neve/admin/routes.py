@@ -79,6 +79,7 @@ _IDENTITIES = (
     ),
     _row("TemporaryAccountInfo", "GET temporary-account-info", "ListTemporaryAccounts", "keys"),
     _row("ExplainAccess", "GET neve/explain", "GetUser", "access", own=True),
+    _row("BucketAccess", "GET neve/access", "ListUserPolicies", "bucket_access", own=True),
     _row("CanDo", "POST neve/can", "", "can"),
     _row("ExportIam", "GET export-iam", "ExportIAM", "iam_archive"),
     _row("ImportIam", "PUT import-iam", "ImportIAM", "iam_archive"),

@@ -187,10 +187,12 @@ class _Asked:
             return May.YES if covers(start, self.context) else May.NO
         whole = all(covers(start + probe, self.context) for probe in _PROBES)
         patterns, negated = statement.resources
+        if whole and not negated:
+            return May.YES
         some = any(_can_reach(text, start) for text in self._texts_of(patterns))
         if negated:
             return May.YES if not some else May.PARTLY if whole else May.NO
-        return May.YES if whole else May.PARTLY if some else May.NO
+        return May.PARTLY if some else May.NO
 
     def _texts_of(self, patterns: tuple[Pattern, ...]) -> list[str]:
         """Return patterns with the variables that are known; the others can be any text.

@@ -1,11 +1,13 @@
 """Objects: what a bucket holds, page by page, and all that one may read of an object."""
 
-from neve.panel.pages.objects import archive, browse, details, upload
+from neve.panel.pages.objects import archive, browse, details, preview, store, upload
 from neve.panel.routing import Page
 
 PAGES: tuple[Page, ...] = (
     *archive.ROUTES,
     *browse.ROUTES,
     *details.ROUTES,
+    *preview.ROUTES,
+    *store.ROUTES,
     *upload.ROUTES,
 )

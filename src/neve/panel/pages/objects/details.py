@@ -1,7 +1,6 @@
 """An object, or one version of it: everything that may be known of it, and its download.
 
-The bytes go straight from S3 to the browser, over a link that is signed when it is asked for: no
-page has one in it that could be used later.
+The bytes go straight from S3 to the browser, over a link that is signed when it is asked for.
 """
 
 from datetime import datetime
@@ -12,7 +11,8 @@ from starlette.responses import RedirectResponse, Response
 from neve.client.errors import ServerError
 from neve.client.s3 import Head
 from neve.client.xml import moment, parse
-from neve.panel.pages.objects import kinds, names
+from neve.panel.pages.objects import kinds, names, preview
+from neve.panel.pages.objects.subject import Subject, subject_of
 from neve.panel.routing import get
 from neve.panel.visit import Visit
 
@@ -21,41 +21,12 @@ _CHECKSUM = "x-amz-checksum-"
 _KEPT = ("cache-control", "content-disposition", "content-encoding", "content-language", "expires")
 
 
-class Subject(NamedTuple):
-    """What a page is about."""
-
-    bucket: str
-    key: str
-    version: str
-
-    @property
-    def name(self) -> str:
-        """The last part of the key, as it is shown."""
-        return names.visible(names.last_name(self.key))
-
-    def link(self, page: str = "", **fields: str) -> str:
-        """Return the link to one of the pages about it."""
-        path = f"/object/{self.bucket}" + (f"/{page}" if page else "")
-        return names.with_query(path, key=self.key, version=self.version, **fields)
-
-    @property
-    def crumbs(self) -> list[names.Crumb]:
-        """The way down to it."""
-        above = names.crumbs(self.bucket, names.folder_of(self.key))
-        return [*above, names.Crumb(self.name, self.link())]
-
-
 class Lock(NamedTuple):
     """What keeps a version from being deleted."""
 
     mode: str
     until: datetime | None
     hold: bool
-
-
-def subject_of(visit: Visit) -> Subject:
-    """Return what the query names."""
-    return Subject(names.bucket_of(visit), visit.query("key"), visit.query("version"))
 
 
 def show(visit: Visit) -> Response:
@@ -73,6 +44,8 @@ def show(visit: Visit) -> Response:
         "objects/details.html",
         subject=subject,
         head=head,
+        here="",
+        preview=preview.of(visit, subject, head),
         kind=kinds.of_file(subject.key),
         checksums=checksums_of(head),
         kept=[(name, head.headers[name]) for name in _KEPT if name in head.headers],

@@ -38,6 +38,13 @@ def visible(text: str) -> str:
     return "".join(map(_sign, text))
 
 
+def visible_lines(text: str) -> str:
+    """As `visible`, for a text of several lines."""
+    return "\n".join(
+        "\t".join(map(visible, line.split("\t"))) for line in text.replace("\r\n", "\n").split("\n")
+    )
+
+
 def _sign(character: str) -> str:
     # Format characters, private use and what is not assigned; joiners make up emoji and scripts.
     category = unicodedata.category(character)

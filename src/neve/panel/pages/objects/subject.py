@@ -1,0 +1,39 @@
+"""What the pages of an object are about: its bucket, its key, and perhaps one of its versions."""
+
+from typing import NamedTuple
+
+from neve.panel.pages.objects import names
+from neve.panel.visit import Visit
+
+
+class Subject(NamedTuple):
+    """An object, or a version of it."""
+
+    bucket: str
+    key: str
+    version: str
+
+    @property
+    def name(self) -> str:
+        """The last part of the key, as it is shown."""
+        return names.visible(names.last_name(self.key))
+
+    def link(self, page: str = "", **fields: str) -> str:
+        """Return the link to one of the pages about it."""
+        path = f"/object/{self.bucket}" + (f"/{page}" if page else "")
+        return names.with_query(path, key=self.key, version=self.version, **fields)
+
+    @property
+    def crumbs(self) -> list[names.Crumb]:
+        """The way down to it."""
+        above = names.crumbs(self.bucket, names.folder_of(self.key))
+        return [*above, names.Crumb(self.name, self.link())]
+
+
+def subject_of(visit: Visit) -> Subject:
+    """Return what the query names, or the form of a page about it."""
+    bucket = names.bucket_of(visit)
+    if visit.request.method == "POST":
+        key, version = (visit.fields(name) or [""] for name in ("key", "version"))
+        return Subject(bucket, key[0], version[0])
+    return Subject(bucket, visit.query("key"), visit.query("version"))

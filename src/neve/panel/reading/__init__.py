@@ -1,0 +1,1 @@
+"""What files of science say about themselves, read from a few ranges of them."""

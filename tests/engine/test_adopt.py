@@ -131,6 +131,36 @@ def test_whatever_the_order_they_come_in_times_order_them(
     on_folder(tmp_path, look)
 
 
+def test_there_is_always_room_between_two(tmp_path: Path) -> None:
+    """More versions than there are halves of any gap, of objects, markers and files."""
+    before: list[tuple[str, int]] = []
+    large = bytes(2 << 20)
+
+    async def come(store: Store) -> None:
+        bucket = await bucket_of(store, versioned=True)
+        for at in (10, 11, 100):
+            await adopt(store, bucket, at, f"v{at}", large if at == 11 else b"%d" % at)
+        for at in range(12, 80):
+            await adopt(store, bucket, at, f"v{at}", None if at % 7 == 0 else b"%d" % at)
+        before.extend(versions(store, bucket))
+        assert [time for _, time in before] == [100, *range(79, 9, -1)]
+        assert store.engine.version_usage(bucket) == (60, 10)
+
+    async def look(store: Store) -> None:
+        bucket = store.engine.bucket("science")
+        assert versions(store, bucket) == before
+        for at in range(10, 80):
+            row = store.engine.head(bucket, "k", f"v{at}")
+            if row.etag:
+                data = body_bytes(store.engine.read(row, 0, row.size))
+                assert data == (large if at == 11 else b"%d" % at)
+
+    on_folder(tmp_path, come)
+    on_folder(tmp_path, look)
+    rebuild(str(tmp_path))
+    on_folder(tmp_path, look)
+
+
 def test_a_bucket_without_versions_takes_objects_alone() -> None:
     async def scenario(store: Store) -> None:
         bucket = await bucket_of(store, versioned=False)

@@ -46,6 +46,7 @@ from neve.errors import (
     InvalidBucketState,
     InvalidPart,
     NoSuchBucket,
+    NoSuchKey,
     StoreFull,
     VersionConflict,
 )
@@ -76,12 +77,15 @@ class Spot(NamedTuple):
         """Whether a version with this rank (0: the newest) has its place here."""
         return self.low < rank < self.high if self.high else not rank
 
+    @property
+    def full(self) -> bool:
+        """Whether no rank is left between the two."""
+        return 0 < self.high < self.low + 2
+
     def rank(self, mtime_us: int) -> int:
-        """A rank for a version of this time. Raises: VersionConflict when there is none left."""
+        """A rank for a version of this time, if there is one left."""
         if not self.high:
             return 0
-        if self.high - self.low < 2:
-            raise VersionConflict("There is no place left between two versions of the key.")
         if self.low < mtime_us < self.high:
             # Ranks of versions that were written here are their times.
             return mtime_us
@@ -400,10 +404,30 @@ class Adopter:
             bucket = self._reader.bucket(name)
             if bucket is None or bucket.tree != row.tree:
                 raise NoSuchBucket(BucketName=name)
-            rank = find_spot(self._reader, bucket, row).rank(row.mtime_us)
+            spot = find_spot(self._reader, bucket, row)
             try:
+                if spot.full:
+                    await self._make_room(name, row, spot.low)
+                    continue
+                rank = spot.rank(row.mtime_us)
                 done: ObjectRow = await self._engine.committer.submit(command(rank))
                 return done
-            except ConditionalConflict:
+            except (ConditionalConflict, NoSuchKey):
                 continue
         raise ConditionalConflict()
+
+    async def _make_room(self, bucket: str, row: ObjectRow, upto: int) -> None:
+        """Move the versions of a key with ranks to `upto` down to their times, the oldest first."""
+        older: list[VersionRow] = []
+        below = upto + 1
+        while page := self._reader.all_versions(row.tree, row.key, below, _PAGE):
+            older += [each for each in page if each.row.key == row.key]
+            if page[-1].row.key != row.key:
+                break
+            below = page[-1].rank
+        last = 0
+        for each in reversed(older):
+            rank = max(last + 1, each.row.mtime_us)
+            if rank < each.rank:
+                await self._engine.move_version(bucket, each, rank)
+            last = min(rank, each.rank)

@@ -21,9 +21,10 @@ class ChangeMeta(Command):
 
     `data`: the bytes of an object in a segment (empty for one without bytes), compared with their
     digest by who read them: a new record has a new digest. None for files and manifests.
+    `rank`: its new place among the versions, if it is to have another and is not the newest.
     """
 
-    __slots__ = ("bucket", "bypass", "data", "found", "meta", "seq")
+    __slots__ = ("bucket", "bypass", "data", "found", "meta", "rank", "seq")
 
     def __init__(
         self,
@@ -34,6 +35,7 @@ class ChangeMeta(Command):
         manifest: bytes | None,
         *,
         bypass: bool = False,
+        rank: int | None = None,
     ) -> None:
         self.bucket = bucket
         self.bypass = bypass
@@ -41,9 +43,14 @@ class ChangeMeta(Command):
         self.meta = meta
         self.data = data
         self.seq = now_us()
-        rank, row = found
+        row = found.row
+        self.rank = found.rank if rank is None else rank
+        if not row.etag:
+            marker = (row.tree, row.key, row.version, row.owner, row.mtime_us, self.rank)
+            self.records = [Record(records.MARKER, self.seq, records.marker_head(*marker), b"", 0)]
+            return
         about = (row.tree, row.key, row.etag, row.mtime_us, meta, row.checksum)
-        version = (row.version, row.owner, rank)
+        version = (row.version, row.owner, self.rank)
         if data is None:
             head = records.object_at_head(*about, row.size, row.blob, manifest, *version)
             self.records = [Record(records.OBJECT_AT, self.seq, head, b"", 0)]
@@ -69,7 +76,9 @@ class ChangeMeta(Command):
             batch.hold(segment, length)
             batch.release(txn, old.blob)
         if rank:
-            txn.put_version(VersionRow(rank, new))
+            if self.rank != rank:
+                txn.delete_version(row.tree, row.key, rank)
+            txn.put_version(VersionRow(self.rank, new))
         else:
             txn.put_object(new)
         return new

@@ -315,19 +315,35 @@ class Engine(Uploads):
                 meta = change(row)
                 if meta == row.meta:
                     return row
-                tier = unpack_blob(row.blob).tier if row.blob else SEGMENT
-                data = manifest = None
-                if tier == SEGMENT:
-                    data = await self._in_pool(self._read_whole, row)
-                elif tier == MANIFEST:
-                    manifest = self._reader.manifest(unpack_blob(row.blob).id)
+                told = await self._told(row)
             finally:
                 lease.end()
             try:
                 done: ObjectRow = await self._write(
-                    ChangeMeta(bucket.name, found, meta, data, manifest, bypass=bypass)
+                    ChangeMeta(bucket.name, found, meta, *told, bypass=bypass)
                 )
                 return done
             except ConditionalConflict:
                 continue
         raise ConditionalConflict()
+
+    async def move_version(self, bucket: str, found: VersionRow, rank: int) -> None:
+        """Give a version that is not the newest another place among those of its key.
+
+        Raises: NoSuchKey, ConditionalConflict, BlobCorrupt.
+        """
+        lease = self._leases.take()
+        try:
+            told = await self._told(found.row)
+        finally:
+            lease.end()
+        await self._write(ChangeMeta(bucket, found, found.row.meta, *told, rank=rank))
+
+    async def _told(self, row: ObjectRow) -> tuple[bytes | None, bytes | None]:
+        """Bytes in a segment and manifest, with which a version is told anew."""
+        tier = unpack_blob(row.blob).tier if row.blob else SEGMENT
+        if tier == SEGMENT:
+            return await self._in_pool(self._read_whole, row), None
+        if tier == MANIFEST:
+            return None, self._reader.manifest(unpack_blob(row.blob).id)
+        return None, None

@@ -6,8 +6,8 @@ of it. Start-up voids it, or else a rebuild would do what the store never did.
 
 More than one group there means that it is the catalog that is behind, as one put back from a copy:
 those records may be of acknowledged writes, which only a rebuild could bring back. Then nothing is
-voided, in no segment. A catalog from `neve backup` says itself that it is a copy: it looks like one
-of a run that ended in order (decision 011).
+voided, in no segment, and no file is taken for an orphan. A catalog from `neve backup` says itself
+that it is a copy: it looks like one of a run that ended in order (decision 011).
 """
 
 import logging
@@ -46,7 +46,8 @@ def void_leftovers(reader: Reader, store: BlobStore) -> Leftovers:
         if starts is None:
             log.warning(
                 "segment %d holds several commits more than the catalog knows: the catalog is older"
-                " than the segments. They are kept; neve rebuild would bring them back.",
+                " than the segments. To have what is newer, stop the server now and run neve"
+                " rebuild: compaction will drop it.",
                 id,
             )
             return Leftovers(0, True)

@@ -43,7 +43,7 @@ def recover(catalog: Catalog, store: BlobStore) -> Recovered:
     reader = catalog.reader()
     redo = _replay(reader, store)
     clean = reader.setting(EPOCH) is None or reader.setting(CLEAN) is not None
-    voided, told = 0, None
+    voided, behind, told = 0, False, None
     if not clean:
         voided, behind = void_leftovers(reader, store)
         told = None if behind else _tell_buckets(reader, store)
@@ -61,7 +61,7 @@ def recover(catalog: Catalog, store: BlobStore) -> Recovered:
         epoch = int(txn.setting(EPOCH) or 0) + 1
         txn.put_setting(EPOCH, str(epoch).encode())
         txn.put_setting(CLEAN, None)
-        if not clean:
+        if not clean and not behind:
             txn.put_setting(SWEEP_BEFORE, str(epoch).encode())
         return epoch
 

@@ -114,6 +114,8 @@ class Admin:
 
     def opened(self, answer: Answer) -> bytes:
         """Return what an answer says, opened if it is sealed. Raises: ClientError."""
+        if self._inside:
+            return answer.body
         if answer.body[:1] in (b"", b"{", b"[", b'"') and _is_text(answer.body):
             return answer.body
         from neve.sealed_bodies import NotSealed, unseal

@@ -57,7 +57,7 @@ MENU = (
         (
             Entry("/dashboard", _("Dashboard"), "chart", Ask("admin:ServerInfo")),
             Entry("/upkeep", _("Upkeep"), "check", Ask("admin:ServerInfo")),
-            Entry("/audit", _("Audit"), "eye", Ask("admin:ConsoleLog")),
+            Entry("/audit", _("Audit"), "eye", Ask("admin:AuditLog")),
             Entry("/trace", _("Requests"), "pulse", Ask("admin:ServerTrace")),
             Entry("/logs", _("Logs"), "list", Ask("admin:ConsoleLog")),
             Entry("/server", _("Settings"), "gear", Ask("admin:ConfigUpdate")),

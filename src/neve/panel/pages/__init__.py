@@ -1,6 +1,6 @@
 """The pages, a module for each; a module declares its paths in `ROUTES`."""
 
-from neve.panel.pages import buckets, login, objects, people, preferences
+from neve.panel.pages import buckets, login, objects, people, preferences, running
 from neve.panel.routing import Page
 
 PAGES: tuple[Page, ...] = (
@@ -9,4 +9,5 @@ PAGES: tuple[Page, ...] = (
     *buckets.PAGES,
     *objects.PAGES,
     *people.PAGES,
+    *running.PAGES,
 )

@@ -29,8 +29,10 @@ class Shown(NamedTuple):
 class Visitor:
     """One browser without scripts, that does not follow redirects unless told to."""
 
-    def __init__(self, server: LiveServer) -> None:
+    def __init__(self, server: LiveServer, source: str = "") -> None:
+        """`source`: the address that it speaks from."""
         self.server = server
+        self.source = (source, 0) if source else None
         self.address = urlsplit(server.panel).netloc
         self.cookies: dict[str, str] = {}
         self.csrf = ""
@@ -46,7 +48,9 @@ class Visitor:
         sent = {"host": self.address, "accept-language": "en"} | (headers or {})
         if self.cookies:
             sent["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        connection = http.client.HTTPConnection(self.address, timeout=60)
+        connection = http.client.HTTPConnection(
+            self.address, timeout=60, source_address=self.source
+        )
         try:
             connection.request(method, path, body, sent)
             answer = connection.getresponse()

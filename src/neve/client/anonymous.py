@@ -46,10 +46,12 @@ class Grants:
     @property
     def custom(self) -> bool:
         """Whether other statements, too, allow everybody something."""
-        return any(
-            each.get("Effect") == "Allow" and _everybody(each.get("Principal"))
-            for each in self.others
-        )
+        return any(map(_lets_everybody, self.others))
+
+    def close(self) -> None:
+        """Take away all that lets everybody in; what the policy says of others stays."""
+        self.rules.clear()
+        self.others = [each for each in self.others if not _lets_everybody(each)]
 
     def document(self) -> dict[str, Any] | None:
         """Return the policy, None when nothing is left to say."""
@@ -177,6 +179,10 @@ def _allow(actions: Iterable[str], *resources: str) -> dict[str, Any]:
         "Action": list(actions),
         "Resource": list(resources),
     }
+
+
+def _lets_everybody(statement: dict[str, Any]) -> bool:
+    return statement.get("Effect") == "Allow" and _everybody(statement.get("Principal"))
 
 
 def _everybody(principal: Any) -> bool:

@@ -13,14 +13,6 @@ from neve.testing.server import LiveServer
 HOSTILE = '"><script>alert(1)</script>'
 
 
-@pytest.fixture
-def bucket(server: LiveServer, request: pytest.FixtureRequest) -> str:
-    """A bucket of this test's own."""
-    name = request.node.name.replace("_", "-").replace("[", "-").rstrip("]")[:60].lower().strip("-")
-    server.client().create_bucket(Bucket=name)
-    return name
-
-
 def quota_document(server: LiveServer, bucket: str) -> Any:
     from neve.client.alias import Alias
     from neve.client.s3 import S3

@@ -1,10 +1,13 @@
 """Buckets: the list, making one, and everything that one is told."""
 
 from neve.panel.pages.buckets import (
+    access,
     cors,
     create,
     index,
+    lifecycle,
     lock,
+    more,
     overview,
     quota,
     remove,
@@ -17,10 +20,13 @@ PAGES: tuple[Page, ...] = (
     *index.ROUTES,
     *create.ROUTES,
     *overview.ROUTES,
+    *access.ROUTES,
     *quota.ROUTES,
     *versioning.ROUTES,
+    *lifecycle.ROUTES,
     *lock.ROUTES,
     *cors.ROUTES,
     *tags.ROUTES,
+    *more.ROUTES,
     *remove.ROUTES,
 )

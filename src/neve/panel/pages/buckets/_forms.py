@@ -1,5 +1,6 @@
 """What the forms about buckets share: fields read, refusals as a sentence and a status."""
 
+import hashlib
 import json
 from typing import Any
 
@@ -60,10 +61,21 @@ def number(visit: Visit, name: str, least: int = 1) -> int | None:
     return int(text)
 
 
+def raw(visit: Visit, name: str) -> str:
+    """Return a text field as it was typed: blanks at its ends may belong to a prefix."""
+    value = visit.form.get(name, "")
+    return value if isinstance(value, str) else ""
+
+
+def mark_of(thing: Any) -> str:
+    """Return what a rule is known by on a page that may be old: bytes, or plain JSON values."""
+    text = thing if isinstance(thing, bytes) else json.dumps(thing, sort_keys=True).encode()
+    return hashlib.sha256(text).hexdigest()[:20]
+
+
 def lines(visit: Visit, name: str) -> list[str]:
     """Return the lines of a text that are not empty."""
-    text = visit.form.get(name, "")
-    return [line for line in text.splitlines() if line.strip()] if isinstance(text, str) else []
+    return [line for line in raw(visit, name).splitlines() if line.strip()]
 
 
 def retention(visit: Visit) -> Retention:

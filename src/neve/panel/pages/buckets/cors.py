@@ -9,7 +9,7 @@ from neve.client import cors
 from neve.client.errors import UsageError
 from neve.client.s3 import S3
 from neve.client.xml import parse
-from neve.panel.pages.buckets._forms import PROBLEMS, Wrong, json_of, number, reason
+from neve.panel.pages.buckets._forms import PROBLEMS, Wrong, json_of, mark_of, number, raw, reason
 from neve.panel.pages.buckets._settings import bucket_of, page, path_of
 from neve.panel.routing import get, post
 from neve.panel.visit import Visit
@@ -53,7 +53,7 @@ def _changed(visit: Visit, rules: Rules) -> Rules:
         return [*(rule for rule in rules if rule.get("ID") != ready[0]["ID"]), *ready]
     if what == "remove":
         place = number(visit, "place", 0)
-        if place is None or place >= len(rules) or _mark(rules[place]) != visit.field("mark"):
+        if place is None or place >= len(rules) or mark_of(rules[place]) != visit.field("mark"):
             raise Wrong(visit._("The rules have changed meanwhile: look again."))
         return rules[:place] + rules[place + 1 :]
     if what == "document":
@@ -78,10 +78,10 @@ def _rule(visit: Visit) -> dict[str, Any]:
 
 
 def _document(visit: Visit) -> Rules:
-    text = visit.field("document")
-    if not text:
+    text = raw(visit, "document")
+    if not text.strip():
         return []
-    if not text.startswith("<"):
+    if not text.lstrip().startswith("<"):
         json_of(visit, text)
     try:
         return cors.parse_rules(text.encode(), "the document")
@@ -91,22 +91,17 @@ def _document(visit: Visit) -> Rules:
         ) from error
 
 
-def _mark(rule: dict[str, Any]) -> str:
-    """What a rule is known by on a page that may be old."""
-    return json.dumps(rule, sort_keys=True)
-
-
 def _show(visit: Visit, problem: str = "", status: int = 200) -> Response:
     bucket = bucket_of(visit)
     rules = read(visit.s3, bucket)
-    given = {name: visit.field(name) for name in ("what", "origins", "headers", "age", "document")}
+    given = {name: visit.field(name) for name in ("what", "origins", "headers", "age")}
     document = json.dumps({"CORSRules": rules}, indent=2, ensure_ascii=False) if rules else ""
     return page(
         visit, "cors", problem=problem, status=status,
-        rules=[(rule, _mark(rule)) for rule in rules],
+        rules=[(rule, mark_of(rule)) for rule in rules],
         has_preset=cors.PRESETS["web-viewers"][0] in rules,
         methods=METHODS, chosen=visit.fields("methods") if problem else ["GET", "HEAD"],
-        given=given, document=given["document"] or document,
+        given=given, document=raw(visit, "document") or document,
         may_set=visit.may("s3:PutBucketCORS", bucket),
     )  # fmt: skip
 

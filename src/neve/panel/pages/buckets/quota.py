@@ -4,7 +4,7 @@ from starlette.responses import Response
 
 from neve.client import buckets
 from neve.client.buckets import Limits
-from neve.panel.pages.buckets._forms import PROBLEMS, Wrong, number, reason, shown_size, size
+from neve.panel.pages.buckets._forms import PROBLEMS, Wrong, number, raw, reason, shown_size, size
 from neve.panel.pages.buckets._settings import bucket_of, page, path_of
 from neve.panel.routing import get, post
 from neve.panel.visit import Visit
@@ -45,9 +45,9 @@ def _limits(visit: Visit) -> Limits:
 
 
 def _prefix(visit: Visit) -> str:
-    """Not `field`: blanks at the ends of a prefix belong to it."""
-    prefix = visit.form.get("prefix", "")
-    if not isinstance(prefix, str) or not prefix:
+    """Raises: Wrong."""
+    prefix = raw(visit, "prefix")
+    if not prefix:
         raise Wrong(visit._("Say which prefix."))
     return prefix
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from neve.cli.errors import UsageError
 from neve.cli.globs import fixed_part, has_glob, matcher
 from neve.cli.output import failure_of
+from neve.cli.rewind import listing_of
 from neve.cli.session import Session
 from neve.cli.target import Local, Remote, Target
 from neve.client import s3
@@ -35,15 +36,20 @@ class Entry(NamedTuple):
     marker: bool = False
 
 
-def walk(session: Session, target: Target, versions: bool = False) -> Iterator[Entry]:
-    """Everything below the target. Raises: ClientError when there is nothing of that name."""
+def walk(
+    session: Session, target: Target, versions: bool = False, moment: datetime | None = None
+) -> Iterator[Entry]:
+    """Everything below the target, or of objects what there was at a moment.
+
+    Raises: ClientError when there is nothing of that name.
+    """
     if isinstance(target, Local):
         yield from local(session, target.path)
     elif isinstance(target, Remote) and target.bucket:
-        yield from remote(session, target, versions)
+        yield from remote(session, target, versions, moment)
     elif isinstance(target, Remote):
         for bucket in session.server(target.alias).buckets():
-            for entry in remote(session, Remote(target.alias, bucket.name), versions):
+            for entry in remote(session, Remote(target.alias, bucket.name), versions, moment):
                 yield entry._replace(name=f"{bucket.name}/{entry.name}")
     else:
         raise UsageError("the standard input holds no files.")
@@ -60,10 +66,12 @@ def resolve(session: Session, text: str) -> Target:
     return target
 
 
-def remote(session: Session, target: Remote, versions: bool = False) -> Iterator[Entry]:
+def remote(
+    session: Session, target: Remote, versions: bool = False, moment: datetime | None = None
+) -> Iterator[Entry]:
     """Everything of a bucket below the key; a pattern in the key is a pattern."""
     server = session.server(target.alias)
-    listing = server.versions if versions else server.objects
+    listing = listing_of(server, moment, versions)
     wanted = target.key
     prefix, matches = wanted, None
     if has_glob(wanted):

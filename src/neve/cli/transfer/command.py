@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from neve.cli.errors import UsageError
 from neve.cli.output import Result
+from neve.cli.rewind import moment_of, wanted_version
 from neve.cli.session import Session
 from neve.cli.target import Standard
 from neve.cli.transfer.engine import Arrived, Engine, add_transfer_arguments
@@ -31,7 +32,10 @@ def copy(
     with Transfers(session.output) as progress:
         engine = Engine(session, options, progress)
         engine.settings.action = action
-        plan = plan_of(session, options.sources, options.target, options.recursive, version)
+        plan = plan_of(
+            session, options.sources, options.target, options.recursive, version,
+            moment_of(options),
+        )  # fmt: skip
         arrived: Arrived | None = None
         if action == "move":
             from neve.cli.transfer.moving import remover
@@ -57,18 +61,20 @@ def copy_standard(options: argparse.Namespace, session: Session) -> Iterator[Res
     if len(texts) > 2:
         raise UsageError("'-' goes with one source and one target.")
     if isinstance(session.target(options.target), Standard):
-        return _out(options.sources[0], session, getattr(options, "version_id", ""))
+        return _out(options, session)
     from neve.cli.transfer.piping import pipe
 
     return pipe(options, session, session.remote(options.target, "key"), sys.stdin.buffer)
 
 
-def _out(text: str, session: Session, version: str) -> Iterator[Result]:
+def _out(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     from neve.cli.transfer.plan import source_target
     from neve.cli.verbs.cat import pieces
 
+    source = source_target(session, options.sources[0])
+    version = wanted_version(options, session, source)
     sys.stdout.flush()
-    for piece in pieces(source_target(session, text), session, 0, version):
+    for piece in pieces(source, session, 0, version):
         sys.stdout.buffer.write(piece)
     sys.stdout.buffer.flush()
     yield from ()

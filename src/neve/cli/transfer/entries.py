@@ -8,10 +8,12 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from neve.cli.errors import UsageError
 from neve.cli.globs import fixed_part, has_glob, matcher
 from neve.cli.output import Failure, Result
+from neve.cli.rewind import Listing, listing_of, version_at
 from neve.cli.target import Local, Remote
 from neve.cli.transfer.landing import is_temporary
 from neve.cli.transfer.results import LeftOut
@@ -115,29 +117,32 @@ def _kind(mode: int) -> str:
 
 
 def remote_entries(
-    server: s3.S3, source: Remote, recursive: bool, keep_base: bool, version: str = ""
-) -> Iterator[Entry]:
-    """The object, or the objects below the prefix or matching the pattern.
+    server: s3.S3, source: Remote, recursive: bool, keep_base: bool, version: str = "",
+    moment: datetime | None = None,
+) -> Iterator[Entry]:  # fmt: skip
+    """The object, or the objects below the prefix or matching the pattern; as of a moment, if any.
 
     Raises: ClientError when something was named and nothing is there; UsageError.
     """
     key = source.key
+    listing = listing_of(server, moment)
     if has_glob(key):
-        yield from _matching(server, source)
+        yield from _matching(listing, source)
         return
     folder = not key or key.endswith("/")
     if not recursive:
         if folder:
             raise UsageError(f"{source} is a folder; with all in it: -r.")
+        version = version_at(server, source, moment) if moment else version
         head = server.find(source.bucket, key, version)
         if head is None:
             raise _absent(server, source)
-        moment = head.modified.timestamp()
-        yield Entry(source, key.rpartition("/")[2], head.size, moment, head.etag, version)
+        name = key.rpartition("/")[2]
+        yield Entry(source, name, head.size, head.modified.timestamp(), head.etag, version)
         return
     start = _start(source, keep_base)
     found = False
-    for row in server.objects(source.bucket, key):
+    for row in listing(source.bucket, key):
         assert isinstance(row, s3.Object)
         if folder or (row.key == key and keep_base) or row.key.startswith(key + "/"):
             found = True
@@ -165,11 +170,11 @@ def _start(source: Remote, keep_base: bool) -> int:
     return key.rfind("/") + 1 if key else -1
 
 
-def _matching(server: s3.S3, source: Remote) -> Iterator[Entry]:
+def _matching(listing: Listing, source: Remote) -> Iterator[Entry]:
     fits, fixed = matcher(source.key), fixed_part(source.key)
     start = fixed.rfind("/") + 1
     found = False
-    for row in server.objects(source.bucket, fixed):
+    for row in listing(source.bucket, fixed):
         assert isinstance(row, s3.Object)
         if row.key == source.key or fits(row.key):
             found = True

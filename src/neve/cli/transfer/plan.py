@@ -7,6 +7,7 @@ object gets its own name below it.
 
 import os
 from collections.abc import Iterator
+from datetime import datetime
 from typing import NamedTuple
 
 from neve.cli.errors import UsageError
@@ -31,11 +32,14 @@ class Plan(NamedTuple):
     """Whether the target is a folder."""
     recursive: bool
     version: str
+    moment: datetime | None = None
+    """When what is copied was there: with --rewind."""
 
 
 def plan_of(
-    session: Session, sources: list[str], target_text: str, recursive: bool, version: str = ""
-) -> Plan:
+    session: Session, sources: list[str], target_text: str, recursive: bool, version: str = "",
+    moment: datetime | None = None,
+) -> Plan:  # fmt: skip
     """Read the arguments. Raises: ClientError."""
     found = [(text, source_target(session, text)) for text in sources]
     target = session.target(target_text)
@@ -46,10 +50,12 @@ def plan_of(
     several = len(found) > 1 or recursive or any(_pattern(place) for _, place in found)
     if version and several:
         raise UsageError("--version-id goes with one object.")
+    if moment and not all(isinstance(place, Remote) for _, place in found):
+        raise UsageError("--rewind is for objects: files keep no versions.")
     folder = several or _is_folder(session, target, target_text)
     if several and isinstance(target, Local) and os.path.isfile(target.path):
         raise UsageError(f"{target} is a file; several things are copied to a folder.")
-    return Plan(found, target, folder, recursive, version)
+    return Plan(found, target, folder, recursive, version, moment)
 
 
 def source_target(session: Session, text: str) -> Local | Remote:
@@ -86,7 +92,8 @@ def entries_of(engine: Engine, text: str, source: Local | Remote, plan: Plan) ->
     if isinstance(source, Local):
         return local_entries(source.path, plan.recursive, True, engine.warn)
     server = engine.session.server(source.alias)
-    return remote_entries(server, source, plan.recursive, not text.endswith("/"), plan.version)
+    keep_base = not text.endswith("/")
+    return remote_entries(server, source, plan.recursive, keep_base, plan.version, plan.moment)
 
 
 def place_of(target: Local | Remote, name: str) -> Local | Remote:

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterable
 
 from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result
+from neve.cli.rewind import add_rewind, wanted_version
 from neve.cli.session import Session
 from neve.cli.target import Local, Remote, Target
 from neve.client.errors import ClientError
@@ -21,6 +22,7 @@ examples:
   neve cat --offset 1KiB pavics/portail-ing/log.txt
   neve cat --tail 200 pavics/portail-ing/log.txt
   neve cat --version-id 7f3c pavics/archive/readme.txt
+  neve cat --rewind 2026-11-01T12:30 pavics/archive/readme.txt
   neve cat pavics/parts/1 pavics/parts/2 > whole
 """
 RESULTS = (Failure,)
@@ -35,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--version-id", "--vid", metavar="ID", default="", help="this version of the object"
     )
+    add_rewind(parser)
 
 
 def run(options: argparse.Namespace, session: Session) -> Iterable[Result]:
@@ -49,7 +52,8 @@ def run(options: argparse.Namespace, session: Session) -> Iterable[Result]:
         target = session.target(text)
         if isinstance(target, Local) and not os.path.exists(target.path):
             target = session.remote(text, "key")
-        for piece in pieces(target, session, -tail or offset, options.version_id):
+        version = wanted_version(options, session, target)
+        for piece in pieces(target, session, -tail or offset, version):
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
     return ()

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from neve.cli.errors import UsageError
 from neve.cli.output import Result
+from neve.cli.rewind import add_rewind
 from neve.cli.session import Session
 from neve.cli.transfer.command import add_copy_arguments, copy, copy_standard
 from neve.cli.transfer.results import RESULTS as RESULTS
@@ -23,6 +24,7 @@ examples:
   neve cp 'pavics/portail-ing/run1/*.nc' ./run1/
   neve cp -r pavics/portail-ing/run1/ new/archive/run1/
   neve cp -r --exclude '*.tmp' --newer-than 7d out/ pavics/portail-ing/results/
+  neve cp -r --rewind yesterday pavics/archive/ ./as-of-yesterday/
   neve cp --attr 'Cache-Control=max-age=60;author=me' --tags 'state=final' a.nc pavics/archive/
 """
 
@@ -33,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--version-id", "--vid", metavar="ID", default="", help="this version of the object"
     )
+    add_rewind(parser)
 
 
 def run(options: argparse.Namespace, session: Session) -> Iterable[Result]:

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar
 
 from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result, Style, failure_of
+from neve.cli.rewind import add_rewind, moment_of
 from neve.cli.session import Session
 from neve.cli.units import format_size
 from neve.cli.walk import Entry, resolve, walk
@@ -53,6 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-d", "--depth", type=int, default=0, metavar="N", help="also folders so many levels down"
     )
     parser.add_argument("--versions", action="store_true", help="all versions, not only current")
+    add_rewind(parser)
 
 
 def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
@@ -61,7 +63,8 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
         raise UsageError("a depth is 0 or more.")
     for text in options.targets:
         try:
-            rows = walk(session, resolve(session, text), options.versions)
+            target, moment = resolve(session, text), moment_of(options)
+            rows = walk(session, target, options.versions, moment)
             yield from totals(rows, text, options.depth, options.versions)
         except NeveError as error:
             yield failure_of(error, text)

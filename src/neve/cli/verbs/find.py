@@ -2,6 +2,7 @@
 
 All conditions must hold. --name and --path take patterns: in --name `*` is anything, in --path it
 stops at a slash and `**` does not; what is compared by --path and --regex is the name below TARGET.
+--metadata and --tags ask for each object that fits otherwise, a request or two each.
 
 --print and --exec fill in: {} the full name, {base} its last component, {dir} what is before it,
 {size}, {time}, {version}, and {url}, a link that anyone can read for seven days. --exec runs a
@@ -25,6 +26,7 @@ from neve.cli.session import Session
 from neve.cli.target import Remote
 from neve.cli.units import format_size, iso_time, parse_time
 from neve.cli.walk import Entry, resolve, walk
+from neve.client.errors import ServerError
 from neve.client.units import parse_size
 
 EXAMPLES = """\
@@ -32,6 +34,7 @@ examples:
   neve find pavics/portail-ing --name '*.nc'
   neve find pavics/portail-ing --larger 1MiB --older-than 30d
   neve find pavics/portail-ing --path 'results/**/tas*' --newer-than 2026-11-01
+  neve find pavics/portail-ing --tags 'state=^final$' --metadata 'author=lab|me'
   neve find pavics/archive --versions --type marker
   neve find pavics/portail-ing --name '*.nc' --print '{size} {base}'
   neve find pavics/portail-ing --name '*.txt' --exec 'neve cat {}'
@@ -81,6 +84,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--newer-than", metavar="WHEN", help="written since: 7d, 2026-11-01")
     parser.add_argument("--storage-class", metavar="CLASS", help="of this storage class")
     parser.add_argument(
+        "--metadata", metavar="KEY=REGEX", action="append", default=[],
+        help="metadata, or a header such as content-type, in which it is found",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tags",
+        metavar="KEY=REGEX",
+        action="append",
+        default=[],
+        help="a tag in which it is found",
+    )
+    parser.add_argument(
         "--type", choices=["object", "marker"], help="objects, or delete markers of --versions"
     )
     parser.add_argument("--maxdepth", type=int, metavar="N", help="at most so many components")
@@ -91,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     """Search each target."""
-    tests = list(_tests(options))
+    tests = [*_tests(options), *_described(options, session)]
     command = _words(options.exec) if options.exec else []
     for text in options.targets:
         target = resolve(session, text)
@@ -142,6 +156,43 @@ def _tests(options: argparse.Namespace) -> Iterator[Test]:
     if options.maxdepth is not None:
         yield lambda entry: entry.name.count("/") < options.maxdepth
     yield lambda entry: entry.marker == (options.type == "marker")
+
+
+def _described(options: argparse.Namespace, session: Session) -> Iterator[Test]:
+    """The conditions for which each object must be asked; local files have none of it."""
+    metadata = [_pair(text, "--metadata") for text in options.metadata]
+    tags = [_pair(text, "--tags") for text in options.tags]
+    if not metadata and not tags:
+        return
+    from neve.cli.verbs.stat import object_stat
+
+    def test(entry: Entry) -> bool:
+        target = session.target(entry.url)
+        if not isinstance(target, Remote):
+            return False
+        try:
+            found = object_stat(session, session.remote(entry.url, "key"), entry.version)
+        except ServerError as error:
+            if error.absent:
+                return False  # Removed meanwhile.
+            raise
+        headers = {"content-type": found.content_type} | found.headers | found.metadata
+        return _fits(metadata, headers) and _fits(tags, found.tags or {})
+
+    yield test
+
+
+def _fits(wanted: list[tuple[str, re.Pattern[str]]], values: dict[str, str]) -> bool:
+    return all(name in values and pattern.search(values[name]) for name, pattern in wanted)
+
+
+def _pair(text: str, flag: str) -> tuple[str, re.Pattern[str]]:
+    name, equals, pattern = text.partition("=")
+    if not name or not equals:
+        raise UsageError(f"{flag} {text!r}: write KEY=REGEX.")
+    if flag == "--metadata":
+        name = name.lower().removeprefix("x-amz-meta-")
+    return name, _regex(pattern)
 
 
 def _base(entry: Entry) -> str:

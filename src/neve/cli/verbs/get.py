@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from neve.cli.errors import UsageError
 from neve.cli.output import Result
+from neve.cli.rewind import add_rewind
 from neve.cli.session import Session
 from neve.cli.target import Local
 from neve.cli.transfer.command import add_copy_arguments, copy
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--version-id", "--vid", metavar="ID", default="", help="this version of the object"
     )
+    add_rewind(parser)
 
 
 def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:

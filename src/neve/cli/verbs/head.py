@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result
+from neve.cli.rewind import add_rewind, wanted_version
 from neve.cli.session import Session
 from neve.cli.target import Local
 from neve.cli.verbs.cat import pieces
@@ -29,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--version-id", "--vid", metavar="ID", default="", help="this version of the object"
     )
+    add_rewind(parser)
 
 
 def run(options: argparse.Namespace, session: Session) -> Iterable[Result]:
@@ -41,7 +43,7 @@ def run(options: argparse.Namespace, session: Session) -> Iterable[Result]:
         target = session.target(text)
         if isinstance(target, Local) and not os.path.exists(target.path):
             target = session.remote(text, "key")
-        whole = pieces(target, session, 0, options.version_id)
+        whole = pieces(target, session, 0, wanted_version(options, session, target))
         cut = first_lines(whole, options.lines) if size is None else first_bytes(whole, size)
         for piece in cut:
             sys.stdout.buffer.write(piece)

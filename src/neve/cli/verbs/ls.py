@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar
 from neve.cli.errors import UsageError
 from neve.cli.globs import fixed_part, has_glob, matcher
 from neve.cli.output import Failure, Result, Style
+from neve.cli.rewind import add_rewind, listing_of, moment_of
 from neve.cli.session import Session
 from neve.cli.target import Local, Remote
 from neve.cli.units import format_size, format_time
@@ -28,6 +29,7 @@ examples:
   neve ls -r --summarize pavics/portail-ing
   neve ls 'pavics/portail-ing/**/*.nc'
   neve ls --versions pavics/portail-ing/results/tas.nc
+  neve ls -r --rewind 7d pavics/archive
   neve ls --incomplete pavics/portail-ing
   neve ls -r --json pavics/portail-ing | jq -r .key
 """
@@ -144,6 +146,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-I", "--incomplete", action="store_true", help="uploads that were begun and not ended"
     )
+    add_rewind(parser)
     parser.add_argument("--summarize", action="store_true", help="end with number and size")
     parser.add_argument(
         "--storage-class", metavar="CLASS", help="only objects of this storage class"
@@ -154,6 +157,7 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
     """List."""
     if options.versions and options.incomplete:
         raise UsageError("--versions and --incomplete do not go together.")
+    moment_of(options)
     count = size = 0
     for result in _all(options, session):
         if isinstance(result, Object):
@@ -223,7 +227,7 @@ def _uploads(target: Remote, options: argparse.Namespace, server: s3.S3) -> Iter
 def _rows(target: Remote, options: argparse.Namespace, server: s3.S3) -> Iterator[Result]:
     fits, start = _fits(target.key), _start(target.key)
     flat = options.recursive or has_glob(target.key)
-    listing = server.versions if options.versions else server.objects
+    listing = listing_of(server, moment_of(options), options.versions)
     for row in listing(target.bucket, fixed_part(target.key), "" if flat else "/"):
         if not fits(row.key):
             continue

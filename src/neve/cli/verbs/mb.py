@@ -17,6 +17,7 @@ examples:
   neve mb pavics/results
   neve mb --ignore-existing pavics/results pavics/scratch
   neve mb --with-versioning pavics/archive
+  neve mb --with-lock pavics/records
 """
 
 

@@ -2,7 +2,7 @@
 
 What lies below a prefix, and patterns (quote them), need --recursive and --force. In a bucket with
 versions the current one is only marked as deleted, which `neve undo` takes back; with --versions
-all of them go for good.
+all of them go for good, with --non-current all but the current ones.
 """
 
 import argparse
@@ -34,6 +34,7 @@ examples:
   neve rm -r --force --older-than 30d --exclude '*.md' pavics/scratch
   neve rm --version-id 7f3c pavics/archive/readme.txt
   neve rm -r --force --versions pavics/portail-ing/run2/
+  neve rm -r --force --non-current --older-than 30d pavics/archive
   neve rm -r --force --incomplete pavics/portail-ing
   neve find pavics/scratch --name '*.tmp' | neve rm --force --stdin
 """
@@ -49,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dangerous", action="store_true", help="needed for all buckets of a server (ALIAS alone)"
     )
     parser.add_argument("--versions", action="store_true", help="every version, for good")
+    parser.add_argument(
+        "--non-current", action="store_true", help="old versions, for good; the current one stays"
+    )
     parser.add_argument(
         "--version-id", "--vid", metavar="ID", default="", help="this version, for good"
     )
@@ -81,6 +85,7 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
 
 
 def _check(options: argparse.Namespace) -> None:
+    options.versions = options.versions or options.non_current
     if not options.targets and not options.stdin:
         raise UsageError("say what to remove: alias/bucket/key.")
     if options.targets and options.stdin:
@@ -90,7 +95,8 @@ def _check(options: argparse.Namespace) -> None:
     if options.version_id and (len(options.targets) != 1 or options.recursive or options.versions):
         raise UsageError("--version-id goes with one object.")
     if options.versions and options.incomplete:
-        raise UsageError("--versions and --incomplete do not go together.")
+        flag = "--non-current" if options.non_current else "--versions"
+        raise UsageError(f"{flag} and --incomplete do not go together.")
 
 
 def _jobs(options: argparse.Namespace, engine: Engine) -> Iterator[Job]:
@@ -143,7 +149,7 @@ def _named(options: argparse.Namespace, engine: Engine, texts: Iterable[str]) ->
     for _, group in groupby(places(), key=lambda place: (place.alias, place.bucket)):
         if options.versions:
             doomed: Iterator[Doomed] = (
-                row for place in group for row in _versions_of(engine, place)
+                row for place in group for row in _versions_of(options, engine, place)
             )
         else:
             doomed = (Doomed(place, options.version_id) for place in group)
@@ -161,9 +167,11 @@ def _check_present(engine: Engine, target: Remote) -> None:
     raise ClientError(f"there is no object {target}.", "NoSuchKey", str(target))
 
 
-def _versions_of(engine: Engine, place: Remote) -> Iterator[Doomed]:
+def _versions_of(options: argparse.Namespace, engine: Engine, place: Remote) -> Iterator[Doomed]:
     for row in engine.session.server(place.alias).versions(place.bucket, place.key):
-        if isinstance(row, s3.Object) and row.key == place.key:
+        if not isinstance(row, s3.Object) or row.key != place.key:
+            continue
+        if not (options.non_current and row.latest):
             yield Doomed(place, row.version or "null", row.size)
 
 
@@ -185,6 +193,8 @@ def _below(options: argparse.Namespace, engine: Engine, target: Remote) -> Itera
         if not inside:
             continue
         found = True
+        if options.non_current and row.latest:
+            continue
         if chosen.takes(row.key[0 if pattern else start :], row.modified.timestamp()):
             version = (row.version or "null") if options.versions else ""
             yield Doomed(target.at(row.key), version, row.size)

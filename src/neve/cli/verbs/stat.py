@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar
 
 from neve.cli.globs import has_glob
 from neve.cli.output import Failure, Result, Style, failure_of, table
+from neve.cli.rewind import add_rewind, moment_of, wanted_version
 from neve.cli.session import Session
 from neve.cli.target import Local, Remote
 from neve.cli.units import format_size, format_time, iso_time
@@ -139,6 +140,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--version-id", "--vid", metavar="ID", default="", help="this version of the object"
     )
+    add_rewind(parser)
 
 
 def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
@@ -160,12 +162,12 @@ def _stat(text: str, options: argparse.Namespace, session: Session) -> Iterator[
         for bucket in session.server(target.alias).buckets():
             yield bucket_stat(session, Remote(target.alias, bucket.name))
     elif options.recursive or options.versions or has_glob(target.key):
-        for entry in walk(session, target, options.versions):
+        for entry in walk(session, target, options.versions, moment_of(options)):
             if not entry.marker:
                 found = session.remote(entry.url, "key")
                 yield object_stat(session, found, entry.version)
     elif target.key:
-        yield object_stat(session, target, options.version_id)
+        yield object_stat(session, target, wanted_version(options, session, target))
     else:
         yield bucket_stat(session, target)
 

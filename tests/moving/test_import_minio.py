@@ -15,6 +15,9 @@ import pytest
 from tests.moving.test_import_drive import Place, check_objects, check_people, shown
 
 from neve.cli.output import Style
+from neve.cli.target import Remote
+from neve.cli.transfer.multipart import Multipart, Sent
+from neve.cli.transfer.replica import Replica
 from neve.cli.transfer.replicating import keeps_versions
 from neve.cli.verbs.import_.minio import MovedIn
 from neve.client.alias import Alias
@@ -37,6 +40,13 @@ def brought(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def source(brought: Path, tmp_path: Path) -> Iterator[LiveServer]:
     with LiveServer(shutil.copytree(brought, tmp_path / "source")) as server:
         yield server
+
+
+def checksums(head: dict[str, Any]) -> dict[str, Any]:
+    """The checksum of an object, of which it has some."""
+    found = {name: value for name, value in head.items() if name.startswith("Checksum")}
+    assert found
+    return found
 
 
 def lock(client: Any) -> tuple[Any, Any]:
@@ -67,11 +77,20 @@ def test_everything_comes_and_a_second_run_sends_nothing(
     assert lock(client)[0]["RetainUntilDate"].year == 2035
     assert lock(client)[1]["Status"] == "ON"
     check_people(fresh_server)
+    parts = {"Bucket": "portail-ing", "Key": "multi-11m.bin", "PartNumber": 3}
+    head = client.head_object(**parts)
+    assert (head["PartsCount"], head["ContentLength"]) == (3, 777777)
+    for key in ("sha256.bin", "part-3m.bin"):
+        about = {"Bucket": "portail-ing", "Key": key, "ChecksumMode": "ENABLED"}
+        given = [checksums(side.head_object(**about)) for side in (source.client(), client)]
+        assert given[0] == given[1]
     # The source goes on: what is new there comes, and nothing else.
     source.client().put_object(Bucket="portail-ing", Key="later", Body=b"later")
+    source.client().put_object(Bucket="portail-ing", Key="readme.txt", Body=b"again")
     *failures, again = line.json("import", "minio", "old", "new", "portail-ing")
     assert failures == []
-    assert (again["objects"], again["size"], again["identities"]) == (1, 5, 0)
+    assert (again["objects"], again["size"], again["identities"]) == (2, 10, 0)
+    assert client.get_object(Bucket="portail-ing", Key="readme.txt")["Body"].read() == b"again"
     text = line.run("import", "minio", "old", "new", "portail-ing")
     assert "Nothing is missing." in text.stdout
     assert text.stderr == ""
@@ -124,6 +143,29 @@ def test_what_came_to_the_source_late_takes_its_place(
     *failures, done = line.json("import", "minio", "old", "new", "results")
     assert (failures, done["objects"]) == ([], 2)
     check_objects(client)
+
+
+def test_what_does_not_fit_its_sums_is_not_brought(
+    source: LiveServer, fresh_server: LiveServer, tmp_path: Path
+) -> None:
+    """Objects whose ETags are not those of their bytes, as if the bytes had been damaged."""
+    line = CommandLine(tmp_path)
+    line.alias("old", source.endpoint, ACCESS_KEY, SECRET_KEY)
+    line.alias("new", fresh_server.endpoint, ACCESS_KEY, SECRET_KEY)
+    time = datetime(2026, 3, 1, tzinfo=UTC)
+    whole, parts = (Replica("null", time, "0" * 32 + end) for end in ("", "-1"))
+    with S3(Transport(Alias("old", source.endpoint, ACCESS_KEY, SECRET_KEY))) as server:
+        server.make_bucket("damaged")
+        server.put("damaged", "whole", b"bytes", whole.headers, whole.query)
+        place = Remote("old", "damaged", "parts")
+        upload = Multipart.create(server.transport, place, parts.headers, parts)
+        about = {"partNumber": "1", "uploadId": upload.upload}
+        etag = server.put("damaged", "parts", b"bytes", {}, about).headers["etag"].strip('"')
+        upload.complete({1: Sent(etag, 5, "")}, None, parts)
+    *failures, done = line.json("import", "minio", "old", "new", "damaged", status=1)
+    assert done["missing"] == len(failures) == 2
+    assert all("arrived damaged" in row["message"] for row in failures)
+    assert "Versions" not in fresh_server.client().list_object_versions(Bucket="damaged")
 
 
 @pytest.mark.slow

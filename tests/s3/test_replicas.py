@@ -3,6 +3,7 @@
 Recorded from `minio server` (2025) and its minio-go 7.0.95, replicating buckets into Neve.
 """
 
+import json
 from hashlib import md5
 from typing import Any
 from xml.etree import ElementTree
@@ -228,6 +229,14 @@ def test_it_takes_rights_of_its_own(store: Store, data: Any) -> None:
     assert [row[0] for row in shown(data)] == [TWO, ONE]
     # As in MinIO it takes no s3:DeleteObjectVersion, which a plain request does.
     assert send("DELETE", {}) == 403
+    statements = [
+        {"Effect": effect, "Principal": "*", "Action": action, "Resource": "arn:aws:s3:::data/*"}
+        for effect, action in (("Allow", "s3:*"), ("Deny", "s3:DeleteObjectVersion"))
+    ]
+    policy = {"Version": "2012-10-17", "Statement": statements}
+    data.put_bucket_policy(Bucket="data", Policy=json.dumps(policy))
+    assert send("DELETE", replica()) == 403
+    allow(data, "s3:DeleteObject", "s3:ReplicateDelete")
     assert send("DELETE", replica()) == 204
 
 

@@ -21,7 +21,7 @@ from neve.s3.errors import S3Error, from_domain
 from neve.s3.names import parse_version
 from neve.s3.request import Request, parse_query, parse_target
 from neve.s3.response import Headers, Response, error_response
-from neve.s3.rights import allows, may_delete_something, may_rule
+from neve.s3.rights import allows, denies, may_delete_something, may_rule
 from neve.s3.routes import BUCKET, OBJECT, PREFLIGHT, ROUTES, SERVICE, Route, find_route
 
 if TYPE_CHECKING:
@@ -232,6 +232,8 @@ class Pipeline:
         action = operation.action if version is None else operation.versioned
         if action == "s3:DeleteObjectVersion" and call.headers.get(REPLICA_STATUS) == REPLICA:
             # MinIO: with s3:ReplicateDelete, which is asked below, it is enough.
+            if denies(call, action, bucket, call.key, version):
+                raise S3Error("AccessDenied")
             action = operation.action
         if not allows(call, action, bucket, call.key, version):
             raise S3Error("AccessDenied")

@@ -73,6 +73,12 @@ def may(call: "Call", action: str, bucket: "Bucket", key: str, version: str | No
     return _decide(call, action, bucket, key, version).allowed
 
 
+def denies(call: "Call", action: str, bucket: "Bucket", key: str, version: str | None) -> bool:
+    """Say whether a policy forbids it expressly, which is more than that none allows it."""
+    found = _decide(call, action, bucket, key, version)
+    return found.statement is not None and not found.allowed
+
+
 def may_know_absence(call: "Call", bucket: "Bucket", key: str) -> bool:
     """Say whether the caller may be told that `key` is absent."""
     # As if the key were listed: `evaluate.may_know_absence` says why.

@@ -1,4 +1,4 @@
-"""Multipart uploads as functions: begun, completed, aborted. Parts go their own ways."""
+"""Multipart uploads as functions: begun and completed. Parts go their own ways."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -49,13 +49,6 @@ def complete(
     if root.name == "Error":  # S3 may fail after it has said 200
         code, said = root.text("Code"), root.text("Message")
         raise ServerError(f"could not complete the upload: {said}", code, 500, said, key)
-
-
-def abort(server: S3, bucket: str, key: str, upload: str) -> None:
-    """Throw an upload and its parts away, if it is there."""
-    server.transport.request(
-        "DELETE", bucket, key, {"uploadId": upload}, doing="abort an upload", accept=(404,)
-    )
 
 
 def etag_of(etags: Sequence[str]) -> str:

@@ -6,7 +6,8 @@ engine of their own. Documents that change a bucket carry Content-MD5, which old
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -21,6 +22,8 @@ from neve.client.xml import Node, document, element, moment, parse
 
 PAGE = 1000
 DELETE_MAX = 1000
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+"""No document can have these, so such keys are deleted one at a time."""
 
 
 class Bucket(NamedTuple):
@@ -90,6 +93,15 @@ class Failed(NamedTuple):
     version: str
     code: str
     message: str
+
+
+class Deleted(NamedTuple):
+    """A key that was deleted, or had not been there."""
+
+    key: str
+    version: str
+    marker: str
+    """The version of the delete marker that was made, '' for none."""
 
 
 class S3:
@@ -327,15 +339,48 @@ class S3:
         self, bucket: str, keys: Iterable[tuple[str, str]], bypass: bool = False
     ) -> list[Failed]:
         """Delete up to `DELETE_MAX` pairs of key and version ('' for none); return the failures."""
-        wanted = list(keys)
+        found = self._delete_many(bucket, list(keys), bypass, quiet=True).all("Error")
+        return [_failed_of(node) for node in found]
+
+    def delete_marking(
+        self, bucket: str, keys: Sequence[tuple[str, str]], bypass: bool = False
+    ) -> list[Deleted | Failed]:
+        """As `delete_many`, but return what became of each key, in order."""
+        done: dict[tuple[str, str], Deleted | Failed] = {}
+        plain = [pair for pair in keys if not _NOT_IN_XML.search(pair[0])]
+        if plain:
+            rows = self._delete_many(bucket, plain, bypass, quiet=False)
+            found = [node for node in rows if node.name in ("Deleted", "Error")]
+            for (key, version), node in zip(plain, found, strict=True):
+                marker = node.text("DeleteMarkerVersionId") if not version else ""
+                failed = node.name == "Error"
+                done[key, version] = _failed_of(node) if failed else Deleted(key, version, marker)
+        for key, version in keys:
+            if (key, version) not in done:
+                done[key, version] = self._delete_marking(bucket, key, version, bypass)
+        return [done[pair] for pair in keys]
+
+    def _delete_marking(
+        self, bucket: str, key: str, version: str, bypass: bool
+    ) -> Deleted | Failed:
+        try:
+            headers = self.delete(bucket, key, version, bypass).headers
+        except ServerError as error:
+            return Failed(key, version, error.code, error.said)
+        marker = not version and headers.get("x-amz-delete-marker") == "true"
+        return Deleted(key, version, headers.get("x-amz-version-id", "") if marker else "")
+
+    def _delete_many(
+        self, bucket: str, keys: list[tuple[str, str]], bypass: bool, quiet: bool
+    ) -> Node:
         rows = [
             element(
                 "Object",
                 [element("Key", key)] + ([element("VersionId", version)] if version else []),
             )
-            for key, version in wanted
+            for key, version in keys
         ]
-        body = document("Delete", [element("Quiet", "true"), *rows])
+        body = document("Delete", [element("Quiet", "true" if quiet else "false"), *rows])
         headers = {"content-md5": md5_of(body)}
         if bypass:
             headers["x-amz-bypass-governance-retention"] = "true"
@@ -345,16 +390,11 @@ class S3:
                 doing="delete objects", idempotent=True,
             )  # fmt: skip
         except ServerError as error:
-            if error.why and wanted:
+            if error.why and keys:
                 # Rights to delete are of objects: the first one stands for all.
-                error.why = partial(self._why_kept, bucket, *wanted[0])
+                error.why = partial(self._why_kept, bucket, *keys[0])
             raise
-        found = (node.texts() for node in parse(answer.body).all("Error"))
-        return [
-            Failed(row.get("Key", ""), row.get("VersionId", ""), row.get("Code", ""),
-                   row.get("Message", ""))
-            for row in found
-        ]  # fmt: skip
+        return parse(answer.body)
 
     def _why_kept(self, bucket: str, key: str, version: str) -> str:
         query = {"versionId": version} if version else {}
@@ -379,6 +419,13 @@ class S3:
 def md5_of(body: bytes) -> str:
     """Return the value of Content-MD5."""
     return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+
+
+def _failed_of(node: Node) -> Failed:
+    row = node.texts()
+    return Failed(
+        row.get("Key", ""), row.get("VersionId", ""), row.get("Code", ""), row.get("Message", "")
+    )
 
 
 def _decoder(root: Node) -> Callable[[str], str]:

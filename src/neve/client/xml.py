@@ -7,6 +7,8 @@ from xml.sax.saxutils import escape
 
 from neve.client.errors import ClientError
 
+_CR = {"\r": "&#13;"}
+"""Readers take a bare one for the end of a line."""
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
@@ -58,7 +60,7 @@ def parse(body: bytes, what: str = "the answer") -> Node:
 
 def element(name: str, content: str | list[str], attributes: str = "") -> str:
     """Return an element of text, which is escaped, or of elements, which are taken as they are."""
-    inner = escape(content) if isinstance(content, str) else "".join(content)
+    inner = escape(content, _CR) if isinstance(content, str) else "".join(content)
     return f"<{name}{attributes}>{inner}</{name}>"
 
 

@@ -25,6 +25,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from neve.client.errors import ClientError, ServerError, Unreachable
+from neve.panel.formtext import in_form
 from neve.panel.jobs import Jobs
 from neve.panel.language import LANGUAGES
 from neve.panel.navigation import MENU
@@ -64,6 +65,7 @@ class Panel:
         )
         self.templates.globals["LANGUAGES"] = LANGUAGES
         self.templates.globals["THEMES"] = THEMES
+        self.templates.filters["in_form"] = in_form
         # For `ui.choice`, where value and text are the same.
         self.templates.globals["pairs"] = lambda values: [(value, value) for value in values]
         self.threads: anyio.CapacityLimiter | None = None

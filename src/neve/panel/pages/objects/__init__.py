@@ -1,6 +1,16 @@
 """Objects: what a bucket holds, page by page, and all that one may read of an object."""
 
-from neve.panel.pages.objects import archive, browse, details, preview, store, upload
+from neve.panel.pages.objects import (
+    archive,
+    browse,
+    details,
+    preview,
+    remove,
+    store,
+    tasks,
+    undo,
+    upload,
+)
 from neve.panel.routing import Page
 
 PAGES: tuple[Page, ...] = (
@@ -8,6 +18,9 @@ PAGES: tuple[Page, ...] = (
     *browse.ROUTES,
     *details.ROUTES,
     *preview.ROUTES,
+    *remove.ROUTES,
     *store.ROUTES,
+    *tasks.ROUTES,
+    *undo.ROUTES,
     *upload.ROUTES,
 )

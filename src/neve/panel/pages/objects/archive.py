@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from neve.client.errors import ServerError
 from neve.client.s3 import S3, Object
+from neve.panel.formtext import key_of, keys_of
 from neve.panel.pages.objects import names
 from neve.panel.routing import get, post
 from neve.panel.visit import Refused, Visit
@@ -35,8 +36,8 @@ def folder(visit: Visit) -> Response:
 def selection(visit: Visit) -> Response:
     """Objects and folders that were selected in a folder."""
     bucket = names.bucket_of(visit)
-    base = visit.fields("folder")[0] if visit.fields("folder") else ""
-    keys, prefixes = visit.fields("key"), visit.fields("prefix")
+    base = key_of(visit, "folder")
+    keys, prefixes = keys_of(visit, "key"), keys_of(visit, "prefix")
     chosen = [each for each in (*keys, *prefixes) if each.startswith(base)]
     if not chosen or len(chosen) < len(keys) + len(prefixes):
         raise Refused(400, visit._("Select at least one object or folder."))

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from neve.client import multipart
 from neve.client.errors import ServerError
+from neve.panel.formtext import key_of
 from neve.panel.routing import post
 from neve.panel.visit import Refused, Visit
 
@@ -79,13 +80,13 @@ def abort(visit: Visit) -> Response:
     """Throw an upload away. A page that is being left says it as a form, with several."""
     bucket = visit.field("bucket")
     for key, upload in zip(visit.fields("key"), visit.fields("upload"), strict=False):
-        multipart.abort(visit.s3, bucket, key, upload)
+        visit.s3.abort(bucket, key, upload)
     return visit.json({})
 
 
 def form(visit: Visit) -> Response:
     """Write the one file that a form has sent; for browsers without scripts."""
-    bucket, prefix = visit.field("bucket"), _text(visit, "prefix")
+    bucket, prefix = visit.field("bucket"), key_of(visit, "prefix")
     given = visit.form.get("file")
     if not isinstance(given, UploadFile) or not given.filename:
         visit.tell(visit._("Choose a file first."), "problem")

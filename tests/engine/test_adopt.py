@@ -1,5 +1,6 @@
 """Adopting versions of another store: their places, and what is refused."""
 
+import asyncio
 from pathlib import Path
 from random import Random
 
@@ -10,7 +11,7 @@ from neve.engine.adopt import Adopter
 from neve.engine.bucket import Bucket
 from neve.engine.rebuild import rebuild
 from neve.engine.versions import ENABLED, Versioning
-from neve.errors import InvalidBucketState, VersionConflict
+from neve.errors import ConditionalConflict, InvalidBucketState, VersionConflict
 from neve.testing.engine import Store, body_bytes, feed, md5, memory_store, on_folder, run
 
 
@@ -159,6 +160,34 @@ def test_there_is_always_room_between_two(tmp_path: Path) -> None:
     on_folder(tmp_path, look)
     rebuild(str(tmp_path))
     on_folder(tmp_path, look)
+
+
+def test_many_at_once_take_their_turns() -> None:
+    async def scenario(store: Store) -> None:
+        bucket = await bucket_of(store, versioned=True)
+        times = list(range(10, 110))
+        Random(1).shuffle(times)
+        await asyncio.gather(*(adopt(store, bucket, at, f"v{at}", b"%d" % at) for at in times))
+        assert [time for _, time in versions(store, bucket)] == list(range(109, 9, -1))
+
+    run(memory_store(), scenario)
+
+
+def test_nothing_is_moved_past_what_came_in_between() -> None:
+    """As another process may bring it, between the look and the move."""
+
+    async def scenario(store: Store) -> None:
+        bucket = await bucket_of(store, versioned=True)
+        for at in (10, 20, 30):
+            await adopt(store, bucket, at, f"v{at}", b"data")
+        found = store.engine.catalog.reader().version(bucket.tree, "k", "v20")
+        assert found is not None
+        await adopt(store, bucket, 15, "v15", b"data")
+        with pytest.raises(ConditionalConflict):
+            await store.engine.move_version("science", found, 20)
+        assert [time for _, time in versions(store, bucket)] == [30, 20, 15, 10]
+
+    run(memory_store(), scenario)
 
 
 def test_a_bucket_without_versions_takes_objects_alone() -> None:

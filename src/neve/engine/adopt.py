@@ -10,6 +10,7 @@ Invariant: the ranks of a key's versions ascend with their times, as long as the
 stores that wrote them did.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -398,7 +399,17 @@ class Adopter:
     async def _submit(
         self, name: str, row: ObjectRow, command: Callable[[int], Command]
     ) -> ObjectRow:
-        """Submit the command for the place that the version has now, until that is."""
+        """Submit the command for the place that the version has, until it still has it then.
+
+        Those of one key come one after the other, so that only other processes come in between.
+        """
+        turn = self._engine.turns.setdefault((row.tree, row.key), asyncio.Lock())
+        async with turn:
+            return await self._submit_now(name, row, command)
+
+    async def _submit_now(
+        self, name: str, row: ObjectRow, command: Callable[[int], Command]
+    ) -> ObjectRow:
         for _ in range(TRIES):
             self._engine.room.check()
             bucket = self._reader.bucket(name)

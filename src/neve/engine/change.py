@@ -21,7 +21,7 @@ class ChangeMeta(Command):
 
     `data`: the bytes of an object in a segment (empty for one without bytes), compared with their
     digest by who read them: a new record has a new digest. None for files and manifests.
-    `rank`: its new place among the versions, if it is to have another and is not the newest.
+    `rank`: its new place among the versions, if it is to have a lower one and is not the newest.
     """
 
     __slots__ = ("bucket", "bypass", "data", "found", "meta", "rank", "seq")
@@ -63,6 +63,8 @@ class ChangeMeta(Command):
         rank, row = self.found
         batch.bucket(txn, self.bucket, row.tree)
         old = self._standing(txn)
+        if self.rank != rank:
+            self._check_way(txn)
         check_change(old.meta, self.meta, batch.now, bypass=self.bypass)
         seq = self.seq
         if old.seq >= seq:
@@ -82,6 +84,13 @@ class ChangeMeta(Command):
         else:
             txn.put_object(new)
         return new
+
+    def _check_way(self, txn: Transaction) -> None:
+        """Raise ConditionalConflict if it would pass a version that has come in between."""
+        rank, row = self.found
+        for other, below in txn.all_versions(row.tree, row.key, rank, 1):
+            if below.key == row.key and other >= self.rank:
+                raise ConditionalConflict()
 
     def _standing(self, txn: Transaction) -> ObjectRow:
         """The row as it is now. Raises: NoSuchKey, ConditionalConflict."""

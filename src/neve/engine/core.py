@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from neve.blobs.blobs import BlobStore, unpack_blob
 from neve.catalog.catalog import BucketRow, Catalog, ObjectRow, Reader
@@ -74,6 +75,8 @@ class Core:
         self._slots = Slots(LARGE_WRITERS_MAX)
         self._buckets: dict[str, Bucket] = {}
         self._generation = -1
+        self.turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
+        """(tree, key) → whose turn it is to bring a version of it from another store."""
         users = UserBook(shared.settings_generation, shared.bump_settings_generation)
         self.quotas = Quotas(self, users)
         self.settings_generation = shared.settings_generation

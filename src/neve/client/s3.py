@@ -51,6 +51,8 @@ class Object(NamedTuple):
     """'' in listings without versions; `null` for the version that has no id."""
     latest: bool = True
     marker: bool = False
+    owner: str = ""
+    """Who wrote it, where the listing tells."""
 
 
 class Page(NamedTuple):
@@ -452,6 +454,7 @@ def _rows(root: Node, decode: Callable[[str], str]) -> Iterator[Object | Prefix]
                 row.get("VersionId", ""),
                 row.get("IsLatest", "true") == "true",
                 node.name == "DeleteMarker",
+                node.text("Owner", "DisplayName") if "Owner" in row else "",
             )
 
 

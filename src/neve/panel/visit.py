@@ -101,6 +101,12 @@ class Visit:
         """The admin calls as the visitor. Raises: ClientError for an anonymous one."""
         return Admin(self.s3, inside=True)
 
+    @cached_property
+    def nobody(self) -> S3:
+        """The S3 calls as somebody without an account, from where the visitor is."""
+        secure = self.request.url.scheme == "https"
+        return self.panel.upstream.client("", "", self.address, secure)
+
     def _client(self, url: str = "") -> S3:
         session = self.session
         keys = (session.access_key, session.secret_key) if session else ("", "")

@@ -6,10 +6,13 @@ from neve.panel.pages.objects import (
     details,
     preview,
     remove,
+    share,
+    snippets,
     store,
     tasks,
     undo,
     upload,
+    versions,
 )
 from neve.panel.routing import Page
 
@@ -19,8 +22,11 @@ PAGES: tuple[Page, ...] = (
     *details.ROUTES,
     *preview.ROUTES,
     *remove.ROUTES,
+    *share.ROUTES,
+    *snippets.ROUTES,
     *store.ROUTES,
     *tasks.ROUTES,
     *undo.ROUTES,
     *upload.ROUTES,
+    *versions.ROUTES,
 )

@@ -49,7 +49,7 @@ def show(visit: Visit) -> Response:
         kind=kinds.of_file(subject.key),
         checksums=checksums_of(head),
         kept=[(name, head.headers[name]) for name in _KEPT if name in head.headers],
-        lock=_lock_of(head),
+        lock=lock_of(head),
         tags=_tags(visit, subject),
         owner=_owner(visit, subject),
         url=visit.links.transport.url(subject.bucket, subject.key),
@@ -93,7 +93,8 @@ def checksums_of(head: Head) -> list[tuple[str, str]]:
     ]
 
 
-def _lock_of(head: Head) -> Lock | None:
+def lock_of(head: Head) -> Lock | None:
+    """What keeps a version, None for nothing."""
     headers = head.headers
     mode = headers.get("x-amz-object-lock-mode", "")
     hold = headers.get("x-amz-object-lock-legal-hold", "") == "ON"

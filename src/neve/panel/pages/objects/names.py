@@ -85,6 +85,11 @@ def object_link(bucket: str, key: str, version: str = "", **fields: str) -> str:
     return with_query(f"/object/{bucket}", key=key, version=version, **fields)
 
 
+def url_of(server: str, bucket: str, key: str) -> str:
+    """Return the address of an object, percent-encoded."""
+    return f"{server}/{bucket}/{quote(key, safe='/~')}"
+
+
 def crumbs(bucket: str, folder: str, **fields: str) -> list[Crumb]:
     """The bucket, then every folder down to `folder`."""
     found = [Crumb(bucket, browse_link(bucket, **fields))]

@@ -31,9 +31,5 @@ class Subject(NamedTuple):
 
 
 def subject_of(visit: Visit) -> Subject:
-    """Return what the query names, or the form of a page about it."""
-    bucket = names.bucket_of(visit)
-    if visit.request.method == "POST":
-        key, version = (visit.fields(name) or [""] for name in ("key", "version"))
-        return Subject(bucket, key[0], version[0])
-    return Subject(bucket, visit.query("key"), visit.query("version"))
+    """Return what the query names: also of forms, whose fields would change ends of lines."""
+    return Subject(names.bucket_of(visit), visit.query("key"), visit.query("version"))

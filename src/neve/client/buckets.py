@@ -69,6 +69,15 @@ class Row(NamedTuple):
         return any(word != "no" for word in self.public.values())
 
 
+class StoreQuotas(NamedTuple):
+    """Quotas that are of no one bucket."""
+
+    users: dict[str, Usage]
+    """What users with a quota have, by name."""
+    default: Limits
+    """What new buckets begin with."""
+
+
 class Versioning(NamedTuple):
     """Whether versions are kept: `Enabled`, `Suspended`, '' when they never were."""
 
@@ -180,6 +189,34 @@ def set_quota(
             prefix: each.plain() if each.is_set else {} for prefix, each in prefixes.items()
         }
     server.put_setting(bucket, "neve-quota", json.dumps(wanted).encode(), "set the quota")
+
+
+def store_quotas(server: S3) -> StoreQuotas | None:
+    """Quotas that are of no one bucket, None when the caller may not know."""
+    try:
+        found = _json(server, "", "neve-quota", "read quotas")
+    except ServerError as error:
+        if error.denied:
+            return None
+        raise
+    owners = _json(server, "", "neve-usage", "read what is used")["owners"].values()
+    users = {each["name"]: usage_of(each) for each in owners if each.get("name")}
+    return StoreQuotas(dict(sorted(users.items())), limits_of(found["default"] or {}))
+
+
+def set_user_quota(server: S3, user: str, limits: Limits) -> None:
+    """Replace the limits of a user, over all buckets."""
+    _set_store_quota(server, {"users": {user: limits.plain() if limits.is_set else None}})
+
+
+def set_default_quota(server: S3, limits: Limits) -> None:
+    """Replace what new buckets begin with."""
+    _set_store_quota(server, {"default": limits.plain() if limits.is_set else None})
+
+
+def _set_store_quota(server: S3, wanted: dict[str, Any]) -> None:
+    body = json.dumps(wanted).encode()
+    server.transport.request("PUT", query={"neve-quota": ""}, body=body, doing="set quotas")
 
 
 def versioning(server: S3, bucket: str) -> Versioning:

@@ -153,3 +153,29 @@ def test_owner_sees_the_quota_but_does_not_set_it(
     assert shown.status == 200
     assert "Quotas are set by administrators" in shown.words
     assert owner.post("/buckets/of-the-owner/quota", what="bucket", bytes="1T").status == 403
+
+
+def test_quotas_of_users_and_of_new_buckets(
+    administrator: Any, user: Callable[..., Any], server: LiveServer
+) -> None:
+    other = user("quota-user", "readwrite", "diagnostics")
+    path = "/buckets/_quotas"
+    administrator.get(path)
+    administrator.post(path, what="user", name="quota-user", bytes="1 KiB", soft="50")
+    own = server.client(aws_access_key_id="quota-user", aws_secret_access_key="secret-of-the-user")
+    own.create_bucket(Bucket="of-quota-user")
+    own.put_object(Bucket="of-quota-user", Key="a", Body=b"x" * 600)
+    with pytest.raises(ClientError, match="QuotaExceeded"):
+        own.put_object(Bucket="of-quota-user", Key="b", Body=b"x" * 600)
+    words = administrator.get(path).words
+    assert "quota-user nearly full 59% 600 B of 1.0 KiB (59%)" in words
+    administrator.post(path, what="default", objects="7")
+    server.client().create_bucket(Bucket="begins-with-quota")
+    assert quota_document(server, "begins-with-quota")[0] == (None, 7, None)
+    assert "0 of 7 objects" in administrator.get("/buckets/begins-with-quota/quota").words
+    assert administrator.post(path, what="default", objects="many").status == 400
+    administrator.post(path, what="forget", name="quota-user")
+    administrator.post(path, what="default")
+    own.put_object(Bucket="of-quota-user", Key="b", Body=b"x" * 600)
+    assert "No user has a quota." in administrator.get(path).words
+    assert other.get(path).status == 403

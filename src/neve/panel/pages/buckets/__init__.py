@@ -11,6 +11,7 @@ from neve.panel.pages.buckets import (
     overview,
     quota,
     remove,
+    store_quotas,
     tags,
     versioning,
 )
@@ -19,6 +20,7 @@ from neve.panel.routing import Page
 PAGES: tuple[Page, ...] = (
     *index.ROUTES,
     *create.ROUTES,
+    *store_quotas.ROUTES,
     *overview.ROUTES,
     *access.ROUTES,
     *quota.ROUTES,

@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from neve.client.buckets import Retention
+from neve.client.buckets import Limits, Retention
 from neve.client.errors import ClientError, Unreachable, UsageError
 from neve.client.units import parse_size
 from neve.panel.visit import Visit
@@ -18,6 +18,7 @@ class Wrong(Exception):
         self.message = message
 
 
+PERCENT_MAX = 100
 MODES = ("GOVERNANCE", "COMPLIANCE")
 PROBLEMS = (Wrong, ClientError)
 """What a form answers with itself again, and the reason over it."""
@@ -59,6 +60,14 @@ def number(visit: Visit, name: str, least: int = 1) -> int | None:
             )
         )
     return int(text)
+
+
+def limits_in(visit: Visit) -> Limits:
+    """Return the limits that the fields `bytes`, `objects` and `soft` mean."""
+    soft = number(visit, "soft")
+    if soft is not None and soft > PERCENT_MAX:
+        raise Wrong(visit._("The warning level is a percentage, from 1 to 100."))
+    return Limits(size(visit, "bytes"), number(visit, "objects", 0), soft)
 
 
 def raw(visit: Visit, name: str) -> str:

@@ -3,14 +3,12 @@
 from starlette.responses import Response
 
 from neve.client import buckets
-from neve.client.buckets import Limits
-from neve.panel.pages.buckets._forms import PROBLEMS, Wrong, number, raw, reason, shown_size, size
+from neve.panel.pages.buckets._forms import PROBLEMS, Wrong, limits_in, raw, reason, shown_size
 from neve.panel.pages.buckets._settings import bucket_of, page, path_of
 from neve.panel.routing import get, post
 from neve.panel.visit import Visit
 
 PATH = "/buckets/{bucket}/quota"
-PERCENT_MAX = 100
 
 
 def show(visit: Visit) -> Response:
@@ -27,21 +25,14 @@ def change(visit: Visit) -> Response:
         if what == "forget":
             prefixes.pop(_prefix(visit), None)
         elif what == "prefix":
-            prefixes[_prefix(visit)] = _limits(visit)
+            prefixes[_prefix(visit)] = limits_in(visit)
         else:
-            limits = _limits(visit)
+            limits = limits_in(visit)
         buckets.set_quota(visit.s3, bucket, limits, prefixes)
     except PROBLEMS as error:
         return _show(visit, *reason(visit, error))
     visit.tell(visit._("The quota was set."))
     return visit.go(path_of(bucket, "quota"))
-
-
-def _limits(visit: Visit) -> Limits:
-    soft = number(visit, "soft")
-    if soft is not None and soft > PERCENT_MAX:
-        raise Wrong(visit._("The warning level is a percentage, from 1 to 100."))
-    return Limits(size(visit, "bytes"), number(visit, "objects", 0), soft)
 
 
 def _prefix(visit: Visit) -> str:
@@ -55,13 +46,14 @@ def _prefix(visit: Visit) -> str:
 def _show(visit: Visit, problem: str = "", status: int = 200) -> Response:
     bucket = bucket_of(visit)
     limits, prefixes = buckets.quota(visit.s3, bucket)
+    may_set = visit.may("admin:SetBucketQuota")
     names = ("bytes", "objects", "soft", "prefix")
     given = {name: visit.field(name) for name in names} if problem else {}
     return page(
         visit, "quota", problem=problem, status=status,
         usage=buckets.usage(visit.s3, bucket), limits=limits, prefixes=prefixes,
         given=given, size_text=shown_size, of_prefix=visit.field("what") == "prefix",
-        may_set=visit.may("admin:SetBucketQuota"),
+        may_set=may_set, has_store=may_set and buckets.store_quotas(visit.s3) is not None,
     )  # fmt: skip
 
 

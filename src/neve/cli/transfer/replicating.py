@@ -51,7 +51,7 @@ def replica_jobs(engine: Engine, source: Remote, target: Remote) -> Iterator[Job
         while there is not None and there[0].encode() < key.encode():
             there = next(theirs, None)
         present = there[1] if there is not None and there[0] == key else []
-        missing = _missing(engine, source.at(key), _apart(history), present)
+        missing = missing_of(engine, source.at(key), _apart(history), present)
         if missing:
             engine.progress.expect(len(missing), sum(row.size for row in missing))
             job = _Bringing(engine, source, target.at(key), missing, 0)
@@ -70,7 +70,7 @@ def _apart(history: History) -> History:
     return found
 
 
-def _missing(engine: Engine, place: Remote, history: History, present: History) -> History:
+def missing_of(engine: Engine, place: Remote, history: History, present: History) -> History:
     """What of a history is not there; what cannot come is told."""
     known = {row.version: row for row in present if row.version not in _NULL}
     null = next((row for row in present if row.version in _NULL), None)
@@ -78,16 +78,17 @@ def _missing(engine: Engine, place: Remote, history: History, present: History) 
     for row in history:
         is_null = row.version in _NULL
         other = null if is_null else known.get(row.version)
-        if other is None or (is_null and _is_newer(row, other)):
+        same = other is not None and alike(row, other)
+        if other is None or (is_null and _seconds(row) >= _seconds(other) + same):
             missing.append(row)
-        elif not alike(row, other):
+        elif not same:
             engine.warn(_differs(place, row))
     return missing
 
 
-def _is_newer(row: s3.Object, other: s3.Object) -> bool:
-    """Whether a null version is to take the place of the other, as far as the times tell."""
-    return int(row.modified.timestamp()) > int(other.modified.timestamp())
+def _seconds(row: s3.Object) -> int:
+    """The time as every server lists it. Where it is alike the target knows which is newer."""
+    return int(row.modified.timestamp())
 
 
 def _differs(place: Remote, row: s3.Object) -> Failure:

@@ -6,19 +6,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-import pytest
 from tests.panel.conftest import Shown, Visitor
 
 from neve.testing.server import LiveServer, wait_until
 
 HOSTILE = "a/<script>alert(1)</script>\n\r'\"&%0A é❄ ..//b"
-
-
-@pytest.fixture
-def bucket(server: LiveServer, request: pytest.FixtureRequest) -> str:
-    name = re.sub("[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:63].rstrip("-")
-    server.client().create_bucket(Bucket=name)
-    return name
 
 
 def versioned(server: LiveServer, bucket: str) -> None:

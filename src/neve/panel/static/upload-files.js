@@ -1,8 +1,8 @@
 // The files that somebody chose or dropped, with their paths: [{ path, file }].
 
 const TYPES = {
-  csv: "text/csv", geojson: "application/geo+json", grb: "application/wmo-grib",
-  grb2: "application/wmo-grib", grib: "application/wmo-grib", grib2: "application/wmo-grib",
+  csv: "text/csv", geojson: "application/geo+json", grb: "application/x-grib",
+  grb2: "application/x-grib", grib: "application/x-grib", grib2: "application/x-grib",
   h5: "application/x-hdf5", hdf5: "application/x-hdf5", json: "application/json",
   jsonl: "application/jsonl", md: "text/markdown", nc: "application/x-netcdf",
   nc4: "application/x-netcdf", npy: "application/octet-stream", parquet: "application/vnd.apache.parquet",

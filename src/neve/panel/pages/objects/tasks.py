@@ -119,7 +119,7 @@ def run(
     deadline = time.monotonic() + AT_ONCE_S
     while task.runs and time.monotonic() < deadline:
         time.sleep(0.01)
-    if task.runs or task.failed or task.error:
+    if task.runs or task.failed or task.skipped or task.error:
         return visit.go(f"/tasks/{task.name}")
     offer_undo(visit, task)
     visit.tell(said(visit, task), undo=task.undo)

@@ -19,6 +19,7 @@ from typing import Annotated, ClassVar
 from neve.cli.output import Failure, Result, Style, failure_of
 from neve.cli.session import Session
 from neve.cli.target import Local
+from neve.cli.transfer.landing import is_temporary
 from neve.cli.units import format_size
 from neve.cli.verbs.cat import pieces
 from neve.cli.walk import Entry, resolve, walk
@@ -91,8 +92,11 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
 
 
 def _side(session: Session, text: str) -> Iterator[Entry]:
-    """All of one side but objects that only keep a folder: folders are not compared."""
-    rows = walk(session, resolve(session, text))
+    """All of one side but objects that only keep a folder, and files that are not whole yet."""
+    target = resolve(session, text)
+    rows = walk(session, target)
+    if isinstance(target, Local):
+        return (row for row in rows if not is_temporary(os.path.basename(row.name)))
     return (row for row in rows if row.size or not (row.name == "" or row.name.endswith("/")))
 
 

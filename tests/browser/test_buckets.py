@@ -107,7 +107,16 @@ def test_bucket_with_content_is_deleted_once_its_name_is_typed(
         client.head_bucket(Bucket="doomed")
 
 
-def test_settings_fit_a_narrow_screen(login: Callable[..., Page], server: LiveServer) -> None:
+NAMELESS = """() => [...document.querySelectorAll("main input, main select, main textarea")]
+  .filter(each => each.type !== "hidden" && !each.labels.length && !each.ariaLabel)
+  .map(each => each.outerHTML)"""
+TWICE = """() => [...document.querySelectorAll("[id]")].map(each => each.id)
+  .filter((id, place, all) => all.indexOf(id) !== place)"""
+
+
+def test_pages_fit_a_narrow_screen_and_name_their_fields(
+    login: Callable[..., Page], server: LiveServer
+) -> None:
     server.client().create_bucket(Bucket="narrow-" + "x" * 50)
     page = login()
     page.set_viewport_size({"width": 400, "height": 800})
@@ -118,3 +127,5 @@ def test_settings_fit_a_narrow_screen(login: Callable[..., Page], server: LiveSe
         page.goto(path)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 400, f"{path} is {wide} pixels wide"
+        assert page.evaluate(NAMELESS) == [], path
+        assert page.evaluate(TWICE) == [], path

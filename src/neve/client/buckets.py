@@ -119,13 +119,6 @@ def row(server: S3, bucket: str) -> Row | None:
 
 
 def _row(found: Mapping[str, Any]) -> Row:
-    used = found["usage"]
-    if used is not None:
-        used = used | {
-            "objects": used["versions"],
-            "noncurrent_versions": used["versions"] - used["objects"],
-            "delete_markers": used["deleteMarkers"],
-        }
     return Row(
         found["name"],
         moment(found["created"]),
@@ -134,20 +127,28 @@ def _row(found: Mapping[str, Any]) -> Row:
         found["versioning"],
         found["locking"],
         found["public"],
-        usage_of(used) if used is not None else None,
+        _whole(found["usage"]) if found["usage"] is not None else None,
     )
 
 
-def usage(server: S3, bucket: str) -> Usage:
-    """What the bucket holds, from counters."""
-    return usage_of(_json(server, bucket, "neve-usage", "read what is used"))
-
-
-def uploads(server: S3, bucket: str) -> int:
-    """How many uploads are in progress, at most 1,000."""
+def usage(server: S3, bucket: str) -> tuple[Usage, int]:
+    """What the bucket holds, and how many uploads are in progress, at most 1,000."""
     query = {"bucket": bucket}
     found = Admin(server).call("GET", "neve/usage", query, doing="read what is used")
-    return int(found["uploads"])
+    prefixes = {
+        prefix: usage_of(each) if each is not None else None
+        for prefix, each in found["prefixes"].items()
+    }
+    return _whole(found["usage"])._replace(prefixes=prefixes), found["uploads"]
+
+
+def _whole(found: Mapping[str, Any]) -> Usage:
+    """Return what a document says of a whole bucket, whose `objects` are the current ones."""
+    return usage_of(found)._replace(
+        objects=found["versions"],
+        versions=found["versions"] - found["objects"],
+        markers=found["deleteMarkers"],
+    )
 
 
 def usage_of(found: Mapping[str, Any]) -> Usage:
@@ -158,12 +159,6 @@ def usage_of(found: Mapping[str, Any]) -> Usage:
         limits_of(found.get("quota") or {}),
         found.get("percent"),
         bool(found.get("warning")),
-        found.get("noncurrent_versions", 0),
-        found.get("delete_markers", 0),
-        {
-            prefix: usage_of(each) if each is not None else None
-            for prefix, each in (found.get("prefixes") or {}).items()
-        },
     )
 
 

@@ -166,7 +166,7 @@ def test_ownership_acl_and_switches(administrator: Any, server: LiveServer, buck
     assert "everybody READ" in administrator.get(more).words
     assert anonymous(server, bucket) == 200
     words = administrator.get(f"/buckets/{bucket}/access").words
-    assert "But the bucket's ACL, on the page “More”, lets everybody in." in words
+    assert "But the bucket's ACL, on the page “Advanced”, lets everybody in." in words
     administrator.post(more, what="acl", acl="private")
     administrator.post(more, what="ownership", ownership="BucketOwnerEnforced")
     rules = client.get_bucket_ownership_controls(Bucket=bucket)["OwnershipControls"]["Rules"]

@@ -132,7 +132,9 @@ def test_what_a_reader_may_not_is_not_shown_nor_done(
     assert f'href="/buckets/{bucket}/versioning"' in shown.text
     assert f'href="/buckets/{bucket}/cors"' not in shown.text
     assert reader.get(f"/buckets/{bucket}/cors").status == 403
-    assert reader.get(f"/buckets/{bucket}/quota").status == 403
+    quota = reader.get(f"/buckets/{bucket}/quota")
+    assert "Quotas are set by administrators" in quota.words
+    assert reader.post(f"/buckets/{bucket}/quota", what="bucket", bytes="1").status == 403
     page = reader.get(f"/buckets/{bucket}/versioning")
     assert "To change this needs s3:PutBucketVersioning." in page.words
     shown = reader.post(f"/buckets/{bucket}/versioning", status="Enabled")

@@ -28,13 +28,13 @@ class Tab(NamedTuple):
 TABS = (
     Tab("overview", _("Overview"), ()),
     Tab("access", _("Access"), ("s3:GetBucketPolicy",)),
-    Tab("quota", _("Quota"), ("admin:GetBucketQuota", "s3:GetBucketPolicy")),
+    Tab("quota", _("Quota"), ("admin:DataUsageInfo", "s3:ListBucket")),
     Tab("versioning", _("Versions"), ("s3:GetBucketVersioning",)),
     Tab("lifecycle", _("Lifecycle"), ("s3:GetLifecycleConfiguration",)),
     Tab("lock", _("Locks"), ("s3:GetBucketObjectLockConfiguration",)),
     Tab("cors", _("Other sites"), ("s3:GetBucketCORS",)),
     Tab("tags", _("Tags"), ("s3:GetBucketTagging",)),
-    Tab("more", _("More"), ("s3:GetBucketPublicAccessBlock", "s3:GetBucketAcl")),
+    Tab("more", _("Advanced"), ("s3:GetBucketPublicAccessBlock", "s3:GetBucketAcl")),
 )
 
 

@@ -125,7 +125,7 @@ def _blocked(visit: Visit, bucket: str) -> str:
             return ""
     except ServerError:
         return ""
-    return visit._("Public policies are blocked for this bucket, on the page “More”.")
+    return visit._("Public policies are blocked for this bucket, on the page “Advanced”.")
 
 
 def _show(visit: Visit, problem: str = "", status: int = 200) -> Response:

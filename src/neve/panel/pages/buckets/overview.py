@@ -33,7 +33,7 @@ def show(visit: Visit) -> Response:
         "overview",
         row=row,
         usage=row.usage if row else None,
-        uploads=buckets.uploads(server, bucket) if row and row.usage else None,
+        uploads=buckets.usage(server, bucket)[1] if row and row.usage else None,
         uploads_max=UPLOADS_COUNTED,
         is_on=_is_on(visit, bucket, may),
         may=may,

@@ -45,13 +45,13 @@ def _prefix(visit: Visit) -> str:
 
 def _show(visit: Visit, problem: str = "", status: int = 200) -> Response:
     bucket = bucket_of(visit)
-    limits, prefixes = buckets.quota(visit.s3, bucket)
+    usage, _ = buckets.usage(visit.s3, bucket)
     may_set = visit.may("admin:SetBucketQuota")
     names = ("bytes", "objects", "soft", "prefix")
     given = {name: visit.field(name) for name in names} if problem else {}
     return page(
         visit, "quota", problem=problem, status=status,
-        usage=buckets.usage(visit.s3, bucket), limits=limits, prefixes=prefixes,
+        usage=usage,
         given=given, size_text=shown_size, of_prefix=visit.field("what") == "prefix",
         may_set=may_set, has_store=may_set and buckets.store_quotas(visit.s3) is not None,
     )  # fmt: skip

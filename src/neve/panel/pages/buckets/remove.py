@@ -126,7 +126,7 @@ def _ask(visit: Visit, problem: str = "", status: int = 200) -> Response:
     row = buckets.row(visit.s3, bucket)
     if row is None and not visit.s3.bucket_exists(bucket):
         raise Refused(404, visit._("This bucket does not exist."))
-    uploads = buckets.uploads(visit.s3, bucket) if row and row.usage else 0
+    uploads = buckets.usage(visit.s3, bucket)[1] if row and row.usage else 0
     return visit.page(
         "buckets/remove.html", status, bucket=bucket, kind=kind, problem=problem,
         usage=row.usage if row else None, uploads=uploads, uploads_max=s3.PAGE,

@@ -3,6 +3,7 @@
 from neve.panel.pages.objects import (
     archive,
     browse,
+    change,
     details,
     folder,
     move,
@@ -21,6 +22,7 @@ from neve.panel.routing import Page
 PAGES: tuple[Page, ...] = (
     *archive.ROUTES,
     *browse.ROUTES,
+    *change.ROUTES,
     *details.ROUTES,
     *folder.ROUTES,
     *move.ROUTES,

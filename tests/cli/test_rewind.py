@@ -65,6 +65,10 @@ def test_listings(neve: CommandLine, bucket: str, history: History) -> None:
         level = [row["key"] for row in neve.json("ls", *at)]
         assert level == sorted({key.partition("/")[0] + "/" * ("/" in key) for key in state})
         assert neve.json("du", *at)[-1]["objects"] == len(state)
+        tree = [row["url"] for row in neve.json("tree", "--files", *at)]
+        assert {url for url in tree[1:] if not url.endswith("/")} == {
+            f"live/{bucket}/{key}" for key in state
+        }
     when, state = history.moments[1]
     below = [row["key"] for row in neve.json("ls", "--rewind", when, f"live/{bucket}/p/")]
     assert below == ["q/", "x", "y"]

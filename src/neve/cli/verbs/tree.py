@@ -4,11 +4,13 @@ import argparse
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, ClassVar, NamedTuple
 
 from neve.cli.errors import UsageError
 from neve.cli.globs import has_glob
 from neve.cli.output import Failure, Result, Style
+from neve.cli.rewind import add_rewind, listing_of, moment_of
 from neve.cli.session import Session
 from neve.cli.target import Local, Remote, Target
 from neve.cli.walk import is_folder, resolve
@@ -19,6 +21,7 @@ EXAMPLES = """\
 examples:
   neve tree pavics/portail-ing
   neve tree --files --depth 2 pavics/portail-ing/results/
+  neve tree --files --rewind 7d pavics/archive
   neve tree pavics                              # every bucket of the server
 """
 
@@ -58,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-d", "--depth", type=int, default=0, metavar="N", help="no deeper than so many levels"
     )
+    add_rewind(parser)
 
 
 def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
@@ -76,13 +80,13 @@ def run(options: argparse.Namespace, session: Session) -> Iterator[Result]:
             found = True
             yield node
         if not found and isinstance(target, Remote) and target.key:
-            _check(session, target)
+            _check(session, target, options)
 
 
-def _check(session: Session, target: Remote) -> None:
+def _check(session: Session, target: Remote, options: argparse.Namespace) -> None:
     """Raise ClientError when there is nothing at all below the target."""
-    server = session.server(target.alias)
-    if next(server.objects(target.bucket, target.key, page=1), None) is None:
+    listing = listing_of(session.server(target.alias), moment_of(options))
+    if next(listing(target.bucket, target.key), None) is None:
         raise ClientError(f"there is nothing below {target}.", "NoSuchKey", str(target))
 
 
@@ -92,7 +96,8 @@ def _below(
     """The drawing below a folder. A line can be drawn when it is known whether another follows."""
     if options.depth and depth > options.depth:
         return
-    children = (child for child in _children(session, target) if options.files or child.folder)
+    found = _children(session, target, moment_of(options))
+    children = (child for child in found if options.files or child.folder)
     child = next(children, None)
     while child:
         following = next(children, None)
@@ -103,7 +108,7 @@ def _below(
         child = following
 
 
-def _children(session: Session, target: Target) -> Iterator[Child]:
+def _children(session: Session, target: Target, moment: datetime | None) -> Iterator[Child]:
     if isinstance(target, Local):
         yield from _local_children(target.path)
         return
@@ -113,7 +118,7 @@ def _children(session: Session, target: Target) -> Iterator[Child]:
         for bucket in server.buckets():
             yield Child(bucket.name + "/", Remote(target.alias, bucket.name), True)
         return
-    for row in server.objects(target.bucket, target.key, "/"):
+    for row in listing_of(server, moment)(target.bucket, target.key, "/"):
         name = row.key.removeprefix(target.key)
         if name:
             yield Child(name, target.at(row.key), isinstance(row, s3.Prefix))

@@ -64,6 +64,34 @@ def test_rules_by_prefix(administrator: Any, server: LiveServer, bucket: str) ->
     assert (shown.status, 'value="a*b/"' in shown.text) == (400, True)
 
 
+def test_everybody_may_write_but_not_delete(
+    administrator: Any, server: LiveServer, bucket: str
+) -> None:
+    path = f"/buckets/{bucket}/access"
+    administrator.get(path)
+    shown = administrator.post(path, what="grant", who="everybody", uses=["write"], prefix="in/")
+    assert "s3:PutObject" in shown.words
+    assert anonymous(server, f"{bucket}/in/a", "PUT") == 200
+    assert anonymous(server, f"{bucket}/in/a", "DELETE") == 403
+    assert anonymous(server, f"{bucket}/in/a") == 403
+    administrator.post(path, what="grant", who="everybody", uses=["delete"], prefix="in/")
+    assert anonymous(server, f"{bucket}/in/a", "DELETE") == 204
+
+
+def test_prefix_with_a_line_break_is_taken_out_again(
+    administrator: Any, server: LiveServer, bucket: str
+) -> None:
+    path = f"/buckets/{bucket}/access"
+    administrator.get(path)
+    shown = administrator.post(path, what="rule", prefix="a%0Ab/", permission="download")
+    policy = server.client().get_bucket_policy(Bucket=bucket)["Policy"]
+    assert "a\\nb/*" in policy
+    field = shown.text.split('name="prefix" value="')[1].split('"')[0]
+    administrator.post(path, what="rule", prefix=field, permission="none")
+    with pytest.raises(ClientError, match="NoSuchBucketPolicy"):
+        server.client().get_bucket_policy(Bucket=bucket)
+
+
 def test_user_is_let_in_under_a_prefix_and_out_again(
     administrator: Any, user: Callable[..., Any], server: LiveServer, bucket: str
 ) -> None:

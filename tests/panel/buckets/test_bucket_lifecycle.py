@@ -46,6 +46,7 @@ def test_rule_is_added_said_in_words_changed_stopped_and_taken_away(
         assert sentence in shown.words
     page = administrator.get(path, edit="0")
     assert 'value="1 GiB"' in page.text
+    assert "<ObjectSizeGreaterThan>1073741824</ObjectSizeGreaterThan>" in unescape(page.text)
     shown = administrator.post(
         path, what="save", mark=mark(page.text), place="0", id="scratch", enabled="on",
         prefix="scratch/", date="2031-05-01",

@@ -7,6 +7,7 @@ from typing import Any
 from neve.client.buckets import Limits, Retention
 from neve.client.errors import ClientError, Unreachable, UsageError
 from neve.client.units import parse_size
+from neve.panel.formtext import from_form
 from neve.panel.visit import Visit
 
 
@@ -71,9 +72,14 @@ def limits_in(visit: Visit) -> Limits:
 
 
 def raw(visit: Visit, name: str) -> str:
-    """Return a text field as it was typed: blanks at its ends may belong to a prefix."""
+    """Return a text field as it was typed, blanks at its ends included."""
     value = visit.form.get(name, "")
     return value if isinstance(value, str) else ""
+
+
+def prefix_in(visit: Visit, name: str = "prefix") -> str:
+    """Return the prefix in a field; templates put it there with the filter `in_form`."""
+    return from_form(raw(visit, name))
 
 
 def mark_of(thing: Any) -> str:

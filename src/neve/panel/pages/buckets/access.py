@@ -7,7 +7,16 @@ from starlette.responses import Response
 from neve.client import anonymous, bucket_acls, bucket_policy
 from neve.client.anonymous import LIST, PERMISSIONS, READ, WRITE, Grants
 from neve.client.errors import ServerError
-from neve.panel.pages.buckets._forms import PROBLEMS, Wrong, json_of, mark_of, number, raw, reason
+from neve.panel.pages.buckets._forms import (
+    PROBLEMS,
+    Wrong,
+    json_of,
+    mark_of,
+    number,
+    prefix_in,
+    raw,
+    reason,
+)
 from neve.panel.pages.buckets._reach import reach
 from neve.panel.pages.buckets._settings import bucket_of, page, path_of
 from neve.panel.routing import get, post
@@ -16,7 +25,8 @@ from neve.panel.visit import Visit
 PATH = "/buckets/{bucket}/access"
 WORDS = ("none", "download", "upload", "public")
 ASKED = ("s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:PutBucketPolicy")
-_FOR_ALL = {"list": frozenset((LIST,)), "read": READ, "write": WRITE, "delete": WRITE}
+_DELETE = frozenset(("s3:DeleteObject",))
+_FOR_ALL = {"list": frozenset((LIST,)), "read": READ, "write": WRITE - _DELETE, "delete": _DELETE}
 
 
 def show(visit: Visit) -> Response:
@@ -103,7 +113,7 @@ _CHANGES = {
 
 def _prefix(visit: Visit) -> str:
     """A prefix as it was typed, but for a star at its end, which it means anyway."""
-    prefix = raw(visit, "prefix").removesuffix("*")
+    prefix = prefix_in(visit).removesuffix("*")
     if any(character in prefix for character in "*?$"):
         raise Wrong(visit._("A prefix is plain text: *, ? and $ mean something else in policies."))
     return prefix
@@ -133,7 +143,7 @@ def _show(visit: Visit, problem: str = "", status: int = 200) -> Response:
     body = server.get_setting(bucket, "policy", "read the bucket's policy")
     grants = anonymous.parse(bucket, body) if body else Grants(bucket)
     rules = [
-        (prefix, *anonymous.permission_of(actions))
+        (prefix, *anonymous.permission_of(actions), sorted(actions))
         for prefix, actions in sorted(grants.rules.items())
         if actions
     ]
@@ -153,11 +163,11 @@ def _show(visit: Visit, problem: str = "", status: int = 200) -> Response:
     )  # fmt: skip
 
 
-def _word(rules: list[tuple[str, str, bool]], grants: Grants) -> str:
+def _word(rules: list[tuple[str, str, bool, list[str]]], grants: Grants) -> str:
     """`private`, `readable` (by everybody, all of it) or `custom`."""
     if not rules and not grants.custom:
         return "private"
-    plain = rules == [("", "download", True)] and not grants.custom
+    plain = [rule[:3] for rule in rules] == [("", "download", True)] and not grants.custom
     return "readable" if plain else "custom"
 
 

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from neve.client import lifecycle
 from neve.client.errors import UsageError
 from neve.client.lifecycle import Filter
+from neve.panel.formtext import in_form
 from neve.panel.pages.buckets._forms import (
     PROBLEMS,
     Wrong,
@@ -18,6 +19,7 @@ from neve.panel.pages.buckets._forms import (
     lines,
     mark_of,
     number,
+    prefix_in,
     raw,
     reason,
     shown_size,
@@ -101,7 +103,7 @@ def _fill(visit: Visit, rule: Element) -> None:
     _set_status(rule, bool(visit.field("enabled")))
     tags = dict(_tag(visit, line) for line in lines(visit, "tags"))
     limits = size(visit, "above"), size(visit, "below")
-    lifecycle.set_filter(rule, Filter(raw(visit, "prefix").removesuffix("*"), tags, *limits))
+    lifecycle.set_filter(rule, Filter(prefix_in(visit).removesuffix("*"), tags, *limits))
     for name, path in NUMBERS.items():
         value = number(visit, name)
         lifecycle.set_value(rule, path, None if value is None else str(value))
@@ -173,9 +175,20 @@ def _show(visit: Visit, problem: str = "", status: int = 200) -> Response:
         ],
         opened=bool(problem and visit.field("what") == "save") or rule is not None or not rules,
         of_document=bool(problem and visit.field("what") == "document"),
-        document=raw(visit, "document") or plain,
+        document=raw(visit, "document") or plain, xml=_xml(rules),
         may_set=visit.may("s3:PutLifecycleConfiguration", bucket),
     )  # fmt: skip
+
+
+def _xml(rules: list[Element]) -> str:
+    """Return the rules as S3's document, for people."""
+    if not rules:
+        return ""
+    root = ElementTree.fromstring(lifecycle.to_xml(rules))
+    for each in root.iter():
+        each.tag = each.tag.rpartition("}")[2]
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def _given(rule: Element | None) -> dict[str, str]:
@@ -187,7 +200,7 @@ def _given(rule: Element | None) -> dict[str, str]:
     found |= {
         "id": rule.findtext("ID", ""),
         "enabled": "on" if rule.findtext("Status") == "Enabled" else "",
-        "prefix": place.prefix,
+        "prefix": in_form(place.prefix),
         "tags": "\n".join(f"{name}={value}" for name, value in place.tags.items()),
         "above": shown_size(place.size_above),
         "below": shown_size(place.size_below),

@@ -3,7 +3,14 @@
 from starlette.responses import Response
 
 from neve.client import buckets
-from neve.panel.pages.buckets._forms import PROBLEMS, Wrong, limits_in, raw, reason, shown_size
+from neve.panel.pages.buckets._forms import (
+    PROBLEMS,
+    Wrong,
+    limits_in,
+    prefix_in,
+    reason,
+    shown_size,
+)
 from neve.panel.pages.buckets._settings import bucket_of, page, path_of
 from neve.panel.routing import get, post
 from neve.panel.visit import Visit
@@ -37,7 +44,7 @@ def change(visit: Visit) -> Response:
 
 def _prefix(visit: Visit) -> str:
     """Raises: Wrong."""
-    prefix = raw(visit, "prefix")
+    prefix = prefix_in(visit)
     if not prefix:
         raise Wrong(visit._("Say which prefix."))
     return prefix

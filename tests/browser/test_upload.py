@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from neve.testing.server import LiveServer, wait_until
@@ -22,6 +23,35 @@ ODD = [
     ".zattrs",
 ]
 PART = 16 << 20
+
+
+def steward(server: LiveServer) -> int:
+    """The pid of the process that the panel is in: the one that listens on its port."""
+    port = int(server.panel.rpartition(":")[2])
+    table = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    rows = [line.split() for line in table]
+    inode = next(row[9] for row in rows if row[1].endswith(f":{port:04X}") and row[3] == "0A")
+    for pid in server.children():
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            if link.is_symlink() and os.readlink(link) == f"socket:[{inode}]":
+                return pid
+    raise AssertionError("nobody listens")
+
+
+def memory(pid: int, name: str) -> int:
+    found = re.search(
+        rf"^{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE
+    )
+    assert found
+    return int(found[1]) << 10
+
+
+def resident(pid: int) -> int:
+    return memory(pid, "VmRSS")
+
+
+def peak(pid: int) -> int:
+    return memory(pid, "VmHWM")
 
 
 def open_bucket(page: Page, bucket: str, prefix: str = "") -> None:
@@ -233,3 +263,91 @@ def test_refusals_are_told_in_a_sentence(
     expect(failed).to_have_text(["secret.txt: Your policies do not allow this."])
     expect(page.locator("#upload [data-status]")).to_have_text(re.compile("Some files were not"))
     assert content(client, "refus") == {"ouvert.txt": b"ouvert.txt"}
+
+
+def test_quota_is_told_in_a_sentence(
+    login: Callable[..., Page], server: LiveServer, tmp_path: Path
+) -> None:
+    client = server.client()
+    client.create_bucket(Bucket="etroit")
+    page = login()
+    page.goto("/buckets/etroit/quota")
+    page.locator("#f-bytes-bucket").fill("1 MiB")
+    page.locator("#f-bytes-bucket").press("Enter")
+    expect(page.get_by_role("status")).to_be_visible()
+    open_bucket(page, "etroit")
+    small, large = tmp_path / "petit", sparse(tmp_path / "grand", 2 * PART)
+    small.write_text("x")
+    choose(page, large, small)
+    expect(page.locator("[data-failed] li")).to_have_text(["grand: The bucket’s quota is used up."])
+    assert content(client, "etroit") == {"petit": b"x"}
+    assert "Uploads" not in client.list_multipart_uploads(Bucket="etroit")
+
+
+def test_upload_goes_on_after_the_server_was_killed_and_one_has_logged_in_again(
+    login: Callable[..., Page], server: LiveServer, tmp_path: Path
+) -> None:
+    client = server.client()
+    client.create_bucket(Bucket="coupure")
+    path = sparse(tmp_path / "grand.bin", 3 * PART)
+    page = login()
+    open_bucket(page, "coupure")
+    network = Network(page)
+    network.be(bytes_per_s=8 << 20)
+    choose(page, path)
+    expect(page.locator("#upload [data-rate]")).to_have_text(re.compile("per second"))
+    server.kill()
+    status = page.locator("#upload [data-status]")
+    expect(status).to_have_text(re.compile("cannot be reached"))
+    server.start()
+    network.be()
+    expect(status).to_have_text("Your session has ended: log in again.")
+    other = page.context.new_page()
+    other.goto("/login")
+    other.get_by_label("Access key").fill(server.access_key)
+    other.get_by_label("Secret key").fill(server.secret_key)
+    other.get_by_role("button", name="Log in").click()
+    other.wait_for_url(lambda url: "/login" not in url)
+    page.get_by_role("button", name="Go on").click()
+    finished(page)
+    assert client.head_object(Bucket="coupure", Key="grand.bin")["ETag"] == etag_of(path)
+
+
+@pytest.mark.slow
+def test_500_mb_arrive_and_neither_page_nor_panel_holds_them(
+    login: Callable[..., Page], server: LiveServer, tmp_path: Path
+) -> None:
+    client = server.client()
+    client.create_bucket(Bucket="volume")
+    path = sparse(tmp_path / "mesures.nc", 500 * 1000 * 1000)
+    page = login()
+    open_bucket(page, "volume")
+    panel = steward(server)
+    before = resident(panel)
+    choose(page, path)
+    finished(page, timeout_s=240)
+    head = client.head_object(Bucket="volume", Key="mesures.nc")
+    assert (head["ContentLength"], head["ETag"]) == (500_000_000, etag_of(path))
+    assert head["ContentType"] == "application/x-netcdf"
+    assert peak(panel) - before < 60 << 20
+    heap = page.evaluate("performance.memory.usedJSHeapSize")
+    assert heap < 60 << 20
+
+
+def test_page_that_is_left_asks_first_and_then_leaves_nothing_behind(
+    login: Callable[..., Page], server: LiveServer, tmp_path: Path
+) -> None:
+    client = server.client()
+    client.create_bucket(Bucket="parti")
+    page = login()
+    open_bucket(page, "parti")
+    page.get_by_role("heading", name="Upload").click()  # browsers ask only who did something
+    Network(page).be(bytes_per_s=1 << 20)
+    choose(page, sparse(tmp_path / "grand.bin", 2 * PART))
+    expect(page.locator("#upload [data-rate]")).to_have_text(re.compile("per second"))
+    assert len(client.list_multipart_uploads(Bucket="parti")["Uploads"]) == 1
+    asked: list[str] = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.goto("/buckets")
+    assert asked == ["beforeunload"]
+    wait_until(lambda: "Uploads" not in client.list_multipart_uploads(Bucket="parti"))

@@ -73,7 +73,10 @@ function begin(card) {
 
   const doing = {
     pause: () => queue.pause(),
-    resume: () => queue.resume(),
+    resume: async () => {
+      await renew();
+      queue.resume();
+    },
     retry: () => {
       said = "";
       queue.retry();
@@ -206,6 +209,16 @@ function begin(card) {
       document.dispatchEvent(new CustomEvent("listing"));
     }
   }
+}
+
+// The token of the session, which is another when one had to log in again in another tab.
+async function renew() {
+  const name = "meta[name=csrf]";
+  const answer = await fetch(location.href).catch(() => null);
+  if (!answer?.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const token = page.querySelector(name)?.content;
+  if (token) document.querySelector(name).content = token;
 }
 
 function number(value) {

@@ -54,7 +54,7 @@ def interrupted(neve: CommandLine, source: str, pieces: int, number: int) -> tup
 
     Return what it said, and how many bytes are noted.
     """
-    process = start(neve, "--limit-download", "80MiB", source, "big")
+    process = start(neve, "--limit-download", "24MiB", source, "big")
     part = neve.folder / ".big.neve-part"
     wait_until(lambda: len(noted(part)) >= pieces)
     process.send_signal(number)
@@ -134,7 +134,7 @@ def test_a_server_that_is_killed(neve: CommandLine, own: LiveServer) -> None:
     data = os.urandom(BIG)
     own.client().create_bucket(Bucket="b-one")
     own.client().put_object(Bucket="b-one", Key="big", Body=data)
-    process = start(neve, "--limit-download", "80MiB", "own/b-one/big", "big")
+    process = start(neve, "--limit-download", "24MiB", "own/b-one/big", "big")
     part = neve.folder / ".big.neve-part"
     wait_until(lambda: len(noted(part)) >= 2)
     own.kill()

@@ -1,7 +1,9 @@
 """What a bucket is told on the pages of its settings; the effect is looked at with boto3."""
 
 import json
+import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
@@ -181,3 +183,27 @@ def test_quotas_of_users_and_of_new_buckets(
     own.put_object(Bucket="of-quota-user", Key="b", Body=b"x" * 600)
     assert "No user has a quota." in administrator.get(path).words
     assert other.get(path).status == 403
+
+
+def test_uploads_in_progress_are_listed_and_ended(
+    administrator: Any, user: Callable[..., Any], server: LiveServer, bucket: str
+) -> None:
+    client, path = server.client(), f"/buckets/{bucket}/uploads"
+    assert "There are none." in administrator.get(path).words
+    for key in ("kept", f"a\r\nb%0A{HOSTILE}"):
+        client.create_multipart_upload(Bucket=bucket, Key=key)
+    shown = administrator.get(path)
+    assert "<script>alert" not in shown.text
+    assert f'href="{path}"' in administrator.get(f"/buckets/{bucket}").text
+    key, upload = (
+        unescape(re.findall(rf'name="{name}" value="([^"]*)"', shown.text)[0])
+        for name in ("key", "upload")
+    )
+    shown = administrator.post(path, key=key, upload=upload)
+    assert "The upload was ended" in shown.words
+    left = client.list_multipart_uploads(Bucket=bucket)["Uploads"]
+    assert [row["Key"] for row in left] == ["kept"]
+    reader = user("uploads-reader", f"reader:{bucket}")
+    assert reader.get(path).status == 403
+    assert reader.post(path, key="kept", upload=left[0]["UploadId"]).status == 403
+    assert len(client.list_multipart_uploads(Bucket=bucket)["Uploads"]) == 1

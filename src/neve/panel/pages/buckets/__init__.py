@@ -13,6 +13,7 @@ from neve.panel.pages.buckets import (
     remove,
     store_quotas,
     tags,
+    uploads,
     versioning,
 )
 from neve.panel.routing import Page
@@ -30,5 +31,6 @@ PAGES: tuple[Page, ...] = (
     *cors.ROUTES,
     *tags.ROUTES,
     *more.ROUTES,
+    *uploads.ROUTES,
     *remove.ROUTES,
 )

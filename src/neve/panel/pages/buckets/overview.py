@@ -17,6 +17,7 @@ _ASKS = {
     "lifecycle": "s3:GetLifecycleConfiguration",
     "cors": "s3:GetBucketCORS",
     "tags": "s3:GetBucketTagging",
+    "uploads": "s3:ListBucketMultipartUploads",
     "empty": "s3:DeleteObject",
     "delete": "s3:DeleteBucket",
 }

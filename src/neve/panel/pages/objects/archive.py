@@ -78,6 +78,7 @@ def _archive(
                 lost += 1
                 if len(missing) < MISSING_MAX:
                     missing.append(f"{names.visible(key)}: {visit.sentence(error)}")
+                yield b""  # here it can be ended when the browser has left
                 continue
             with source:
                 size = source.size

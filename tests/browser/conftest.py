@@ -24,9 +24,9 @@ FLAGS = [
 TIMEOUT_MS = 30_000
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all tests of a process."""
+    """One Chromium for the tests of a module: as long as it runs, others have no `asyncio.run`."""
     found = shutil.which("chromium") or shutil.which("google-chrome")
     if not found:
         message = "the tests of the panel need Chromium: apt-get install chromium"

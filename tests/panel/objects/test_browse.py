@@ -126,6 +126,17 @@ def test_hostile_keys_are_text_and_lead_to_themselves(administrator: Visitor, s3
     assert rows(deeper) == ["double"]
 
 
+def test_search_in_a_folder_with_ends_of_lines(administrator: Visitor, s3: Any) -> None:
+    s3.create_bucket(Bucket="lines")
+    s3.put_object(Bucket="lines", Key="a%\r\nb/found", Body=b"x")
+    shown = administrator.get("/browse/lines", prefix="a%\r\nb/")
+    form = shown.text.partition('role="search">')[2]
+    field = re.search(r'<input type="hidden" name="(prefix|in)" value="([^"]*)"', form)
+    assert field and "\n" not in field[2]
+    found = administrator.get("/browse/lines", starts="f", **{field[1]: html.unescape(field[2])})
+    assert rows(found) == ["found"]
+
+
 def test_versions_and_deleted_objects_can_be_shown(administrator: Visitor, s3: Any) -> None:
     s3.create_bucket(Bucket="kept")
     s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})

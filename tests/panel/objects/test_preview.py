@@ -125,6 +125,11 @@ def test_pdf_is_shown_in_a_frame_of_the_origin_of_s3(
         assert answer.headers["content-type"] == "application/pdf"
 
 
+def test_texts_that_begin_like_others_are_texts(administrator: Visitor, s3: Any) -> None:
+    for text in ("BMI,weight\n", "About %PDF- files\n", "CDF files\n", "<svg> in a page\n"):
+        assert pre(shown(administrator, s3, "t.txt", text.encode())) == text
+
+
 def test_nothing_is_shown_of_other_bytes(administrator: Visitor, s3: Any) -> None:
     assert "no preview" in shown(administrator, s3, "b.bin", bytes(range(256))).words
     assert "no preview" in shown(administrator, s3, "b.txt", b"a\0b").words

@@ -34,6 +34,8 @@ from neve.panel.reading.netcdf3 import number
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
 SECONDS = 20
+WAIT_S = 2
+"""For the readers of others: what waits holds up the other pages."""
 MEMORY_MAX = 2 << 30
 """Of addresses: what h5py and numpy map alone is several hundred MiB."""
 READ_MAX = 64 << 20
@@ -61,7 +63,7 @@ def read(name: str, size: int, ranged: Callable[[int, int], bytes]) -> Group:
 
     Raises: Unreadable.
     """
-    if not _AT_ONCE.acquire(timeout=SECONDS):
+    if not _AT_ONCE.acquire(timeout=WAIT_S):
         raise Unreadable("too many files are looked at")
     try:
         process = subprocess.Popen(

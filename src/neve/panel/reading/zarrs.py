@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-BYTES_MAX = 4 << 20
+BYTES_MAX = 2 << 20
 """Of one document."""
 NODES_MAX = 1000
 WALKED_MAX = 60

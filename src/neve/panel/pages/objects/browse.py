@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from neve.client.errors import ServerError
 from neve.client.s3 import Object, Page, Prefix
+from neve.panel.formtext import from_form
 from neve.panel.pages.objects import kinds, names
 from neve.panel.routing import get
 from neve.panel.visit import Visit
@@ -117,7 +118,8 @@ def show(visit: Visit) -> Response:
 
 
 def _view(visit: Visit) -> View:
-    folder, starts = visit.query("prefix"), visit.query("starts")
+    folder = visit.query("prefix") or from_form(visit.query("in"))
+    starts = visit.query("starts")
     cut = folder.rfind("/") + 1
     folder, starts = folder[:cut], folder[cut:] + starts
     versions = visit.query("versions") == "1"

@@ -27,9 +27,9 @@ LINK_S = 600
 
 _IMAGES = {
     b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF87a": "image/gif",
-    b"GIF89a": "image/gif", b"BM": "image/bmp",
+    b"GIF89a": "image/gif",
 }  # fmt: skip
-_TYPES = frozenset((*_IMAGES.values(), "image/webp", "image/avif", "image/svg+xml"))
+_TYPES = frozenset((*_IMAGES.values(), "image/bmp", "image/webp", "image/avif", "image/svg+xml"))
 _JSON = frozenset((".json", ".geojson", ".zattrs", ".zgroup", ".zarray", ".zmetadata", ".ipynb"))
 _TABLES = {".csv": "", ".tsv": "\t", ".tab": "\t"}
 _DELIMITERS = (",", ";", "\t", "|")
@@ -55,8 +55,6 @@ def of(visit: Visit, subject: Subject, head: Head) -> Preview:
     """Return the preview of an object."""
     if not head.size:
         return Preview("", why=visit._("The object is empty."))
-    if head.headers.get("x-amz-server-side-encryption-customer-algorithm"):
-        return Preview("", why=visit._("It is encrypted with a key that only its owner has."))
     stop = JSON_BYTES if kinds.ending(subject.key) in (*_JSON, ".nc", ".cdf") else TEXT_BYTES
     try:
         data = _ranged(visit, subject, 0, min(stop, head.size))
@@ -69,7 +67,7 @@ def of(visit: Visit, subject: Subject, head: Head) -> Preview:
     image = _image_type(subject, data)
     if image:
         return Preview("image", subject.link("image", type=image))
-    if b"%PDF-" in data[:1024]:
+    if data.startswith(b"%PDF-"):
         return _pdf(visit, subject)
     return _text(visit, subject, head, data)
 
@@ -108,6 +106,8 @@ def _image_type(subject: Subject, data: bytes) -> str:
     for magic, type in _IMAGES.items():
         if data.startswith(magic):
             return type
+    if data[:2] == b"BM" and data[6:10] == bytes(4):
+        return "image/bmp"
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
     if data[4:12] in (b"ftypavif", b"ftypavis"):

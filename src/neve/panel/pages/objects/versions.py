@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from neve.client.errors import ServerError
 from neve.client.s3 import Head, Object
+from neve.panel.formtext import from_form
 from neve.panel.pages.objects import names, preview
 from neve.panel.pages.objects.details import Lock, head_of, lock_of
 from neve.panel.pages.objects.subject import Subject, subject_of
@@ -127,7 +128,8 @@ def _ask_delete(visit: Visit, subject: Subject, problem: str = "", status: int =
 
 def compare(visit: Visit) -> Response:
     """What differs between two versions."""
-    bucket, key = names.bucket_of(visit), visit.query("key")
+    bucket = names.bucket_of(visit)
+    key = visit.query("key") or from_form(visit.query("in"))
     before = Subject(bucket, key, visit.query("before"))
     after = Subject(bucket, key, visit.query("after"))
     if not before.version or not after.version or before == after:

@@ -1,6 +1,7 @@
 """Deleting objects and folders, and undoing it: pages, and over boto3 what they did."""
 
 import html
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -182,3 +183,21 @@ def test_another_user_sees_neither_task_nor_undo(
 def test_nothing_selected_is_said(administrator: Visitor, bucket: str) -> None:
     asked = administrator.post(f"/remove/{bucket}", folder="")
     assert (asked.status, "Select at least one" in asked.words) == (400, True)
+
+
+def test_undo_is_offered_only_to_who_may_remove_markers(
+    user: Callable[..., Visitor], server: LiveServer, bucket: str
+) -> None:
+    client = server.client()
+    versioned(server, bucket)
+    client.put_object(Bucket=bucket, Key="a", Body=b"x")
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObjectVersion",
+            "Resource": f"arn:aws:s3:::{bucket}/*"}  # fmt: skip
+    policy = {"Version": "2012-10-17", "Statement": [deny]}
+    client.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    writer = user("effaceur", "readwrite")
+    asked = writer.post(f"/remove/{bucket}", key="a", folder="")
+    assert "for good" not in asked.words
+    done = writer.post(f"/remove/{bucket}/now", key="a", folder="")
+    assert "1 object was deleted." in done.words
+    assert "Undo" not in done.words

@@ -40,7 +40,7 @@ async function walk(entries) {
       const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
       found.push({ path: entry.fullPath.replace(/^\//, ""), file });
     } else {
-      left.push(...(await children(entry)).reverse());
+      for (const child of (await children(entry)).reverse()) left.push(child);
     }
   }
   return found;

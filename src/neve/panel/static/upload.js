@@ -7,6 +7,7 @@ import { Queue } from "./upload-queue.js";
 const KEY_BYTES_MAX = 1024;
 const SHOWN_MAX = 50;
 const TICK_MS = 300;
+const SOON_MS = 50;
 const LANGUAGE = document.documentElement.lang;
 const UNITS = LANGUAGE === "fr" ? ["o", "Kio", "Mio", "Gio", "Tio"] : ["B", "KiB", "MiB", "GiB", "TiB"];
 
@@ -20,11 +21,21 @@ function begin(card) {
   const { bucket, prefix } = card.dataset;
   let said = "";
   let begun = false;
-  let queue = fresh();
 
   function fresh() {
-    return new Queue(bucket, call, () => queueMicrotask(show));
+    return new Queue(bucket, call, soon);
   }
+
+  // Thousands of small files end in a second; the page need not show each of them.
+  let due = 0;
+  function soon() {
+    due ||= setTimeout(() => {
+      due = 0;
+      show();
+    }, SOON_MS);
+  }
+
+  let queue = fresh();
 
   for (const element of card.querySelectorAll(".upload-plain")) element.remove();
   for (const kind of ["files", "folder"]) {

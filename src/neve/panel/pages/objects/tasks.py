@@ -23,7 +23,7 @@ from neve.panel.visit import Refused, Visit
 
 AT_ONCE_S = 2.0
 """How long a request waits for its task: most are done by then."""
-UNDO_MAX = 50_000
+UNDO_MAX = 100_000
 UNDOS_MAX = 3
 FAILURES_MAX = 50
 REFRESH_S = 2
@@ -33,8 +33,8 @@ REMOVE, PURGE, UNDO, COPY, MOVE = "remove", "purge", "undo", "copy", "move"
 class Markers:
     """Delete markers that were made: pairs of key and version, packed; none when too many."""
 
-    def __init__(self) -> None:
-        self.count = 0
+    def __init__(self, count: int = 0) -> None:
+        self.count = count
         self._packed: list[bytes] = []
 
     @property
@@ -184,6 +184,7 @@ def offer_undo(visit: Visit, task: Task) -> None:
         return
     task.undo = secrets.token_urlsafe(12)
     session.undo[task.undo] = Undo(task.bucket, task.folder, markers)
+    task.markers = Markers(markers.count)  # kept once: the session drops them, the job stays
     for name in [name for name, each in session.undo.items() if isinstance(each, Undo)][
         :-UNDOS_MAX
     ]:

@@ -145,6 +145,7 @@ def test_versions_and_deleted_objects_can_be_shown(administrator: Visitor, s3: A
     gone = s3.put_object(Bucket="kept", Key="b", Body=b"333")["VersionId"]
     s3.delete_object(Bucket="kept", Key="b")
     assert rows(administrator.get("/browse/kept")) == ["a"]
+    assert "Show versions and deleted objects" in administrator.get("/browse/kept").words
     shown = administrator.get("/browse/kept", versions="1")
     assert rows(shown) == ["a", "a", "b", "b"]
     assert "deleted" in shown.words and gone in shown.text
@@ -205,7 +206,9 @@ def test_anonymous_browse_public_buckets_and_no_others(visitor: Visitor, s3: Any
         s3.put_object(Bucket=bucket, Key="d/k", Body=b"x")
     grant(s3, "open", "s3:GetObject", "s3:ListBucket")
     grant(s3, "by-key", "s3:GetObject")
-    assert rows(visitor.get("/browse/open")) == ["d/"]
+    opened = visitor.get("/browse/open")
+    assert rows(opened) == ["d/"]
+    assert "versions" not in opened.words, "what policy denies is not shown"
     assert "Log in" in visitor.get("/browse/closed").words
     assert visitor.get("/browse/closed", follow=False).headers["location"].startswith("/login")
     shown = visitor.get("/browse/by-key")

@@ -16,6 +16,7 @@ from neve.client.s3 import Object, Page, Prefix
 from neve.panel.formtext import from_form
 from neve.panel.pages.objects import kinds, names
 from neve.panel.routing import get
+from neve.panel.upstream import Ask
 from neve.panel.visit import Visit
 
 ROWS = 200
@@ -100,6 +101,7 @@ def show(visit: Visit) -> Response:
     if not kind and view.folder and (page.after or view.starts or view.after):
         kind = kinds.ZARR if kinds.has_zarr_json(visit.s3, view.bucket, view.folder) else ""
     rows = _rows(visit, view, found)
+    readable, versions_shown = _rights(visit, view, rows)
     return visit.page(
         "objects/browse.html",
         view=view,
@@ -113,7 +115,8 @@ def show(visit: Visit) -> Response:
         total=total,
         sorted_max=SORTED_MAX,
         cut=total >= SORTED_MAX,
-        readable=_may_read(visit, view, rows),
+        readable=readable,
+        versions_shown=versions_shown,
     )
 
 
@@ -235,10 +238,16 @@ def _to(view: View, after: str, version: str, back: list[str]) -> str:
     return "&".join([link, *(f"back={urllib.parse.quote(each)}" for each in back)])
 
 
-def _may_read(visit: Visit, view: View, rows: list[Row]) -> bool:
-    """Whether something on the page may be read: then a download of the folder is offered."""
+def _rights(visit: Visit, view: View, rows: list[Row]) -> tuple[bool, bool]:
+    """Whether something on the page may be read, and whether its versions may be listed."""
     key = next((row.key for row in rows if row.object), f"{view.folder}x")
-    return bool(visit.may("s3:GetObject", view.bucket, key))
+    read, versions = visit.may_all(
+        [
+            Ask("s3:GetObject", view.bucket, key),
+            Ask("s3:ListBucketVersions", view.bucket, view.folder),
+        ]
+    )
+    return bool(read), bool(versions)
 
 
 def _closed(visit: Visit, view: View, error: ServerError) -> Response:

@@ -39,8 +39,10 @@ def copy(
     *,
     overwrite: bool = True,
     headers: Mapping[str, str] | None = None,
-) -> None:
+) -> Head:
     """Copy an object; with `headers` (content type, metadata) instead of its own, if given.
+
+    Returns what the source was.
 
     Raises: ServerError; PreconditionFailed when the target exists and is not to be overwritten, or
     the source was changed meanwhile.
@@ -53,7 +55,7 @@ def copy(
     condition = {} if overwrite else {"if-none-match": "*"}
     if head.size > ONE_MAX:
         _in_parts(server, head, source, target, headers, sent, condition)
-        return
+        return head
     if headers is not None:
         sent |= {**headers, "x-amz-metadata-directive": "REPLACE"}
         sent |= _storage_class(head)
@@ -64,6 +66,7 @@ def copy(
     if root.name == "Error":  # S3 may fail after it has said 200
         code, said = root.text("Code"), root.text("Message")
         raise ServerError(f"could not copy: {said}", code, 500, said, target.key)
+    return head
 
 
 def kept(head: Head) -> dict[str, str]:

@@ -329,10 +329,13 @@ class S3:
             "PUT", bucket, key, query, sent, body, doing="write this object"
         )
 
-    def delete(self, bucket: str, key: str, version: str = "", bypass: bool = False) -> Answer:
-        """Delete an object, or a version of it."""
+    def delete(
+        self, bucket: str, key: str, version: str = "", bypass: bool = False, etag: str = ""
+    ) -> Answer:
+        """Delete an object, or a version of it; with an ETag only if it has that still."""
         query = {"versionId": version} if version else {}
         headers = {"x-amz-bypass-governance-retention": "true"} if bypass else {}
+        headers |= {"if-match": f'"{etag}"'} if etag else {}
         return self.transport.request(
             "DELETE", bucket, key, query, headers, doing="delete this object"
         )
@@ -345,43 +348,54 @@ class S3:
         return [_failed_of(node) for node in found]
 
     def delete_marking(
-        self, bucket: str, keys: Sequence[tuple[str, str]], bypass: bool = False
+        self,
+        bucket: str,
+        keys: Sequence[tuple[str, str]],
+        bypass: bool = False,
+        etags: Mapping[str, str] | None = None,
     ) -> list[Deleted | Failed]:
-        """As `delete_many`, but return what became of each key, in order."""
+        """As `delete_many`, but return what became of each key, in order.
+
+        Keys that `etags` names are deleted only if they have that ETag still.
+        """
         done: dict[tuple[str, str], Deleted | Failed] = {}
         plain = [pair for pair in keys if not _NOT_IN_XML.search(pair[0])]
         if plain:
-            rows = self._delete_many(bucket, plain, bypass, quiet=False)
+            rows = self._delete_many(bucket, plain, bypass, quiet=False, etags=etags)
             found = [node for node in rows if node.name in ("Deleted", "Error")]
             for (key, version), node in zip(plain, found, strict=True):
                 marker = node.text("DeleteMarkerVersionId") if not version else ""
                 failed = node.name == "Error"
                 done[key, version] = _failed_of(node) if failed else Deleted(key, version, marker)
-        for key, version in keys:
-            if (key, version) not in done:
-                done[key, version] = self._delete_marking(bucket, key, version, bypass)
+        for key, version in set(keys) - set(done):
+            etag = (etags or {}).get(key, "")
+            done[key, version] = self._delete_marking(bucket, key, version, bypass, etag)
         return [done[pair] for pair in keys]
 
     def _delete_marking(
-        self, bucket: str, key: str, version: str, bypass: bool
+        self, bucket: str, key: str, version: str, bypass: bool, etag: str
     ) -> Deleted | Failed:
         try:
-            headers = self.delete(bucket, key, version, bypass).headers
+            headers = self.delete(bucket, key, version, bypass, etag).headers
         except ServerError as error:
             return Failed(key, version, error.code, error.said)
         marker = not version and headers.get("x-amz-delete-marker") == "true"
         return Deleted(key, version, headers.get("x-amz-version-id", "") if marker else "")
 
     def _delete_many(
-        self, bucket: str, keys: list[tuple[str, str]], bypass: bool, quiet: bool
+        self,
+        bucket: str,
+        keys: list[tuple[str, str]],
+        bypass: bool,
+        quiet: bool,
+        etags: Mapping[str, str] | None = None,
     ) -> Node:
-        rows = [
-            element(
-                "Object",
-                [element("Key", key)] + ([element("VersionId", version)] if version else []),
-            )
-            for key, version in keys
-        ]
+        rows = []
+        for key, version in keys:
+            fields = [element("Key", key)]
+            fields += [element("VersionId", version)] if version else []
+            fields += [element("ETag", etags[key])] if etags and key in etags else []
+            rows.append(element("Object", fields))
         body = document("Delete", [element("Quiet", "true" if quiet else "false"), *rows])
         headers = {"content-md5": md5_of(body)}
         if bypass:

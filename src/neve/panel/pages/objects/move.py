@@ -50,7 +50,9 @@ def ask(visit: Visit) -> Response:
 def move(visit: Visit) -> Response:
     """Copy it, and delete it where it was if that is wanted."""
     of, server = chosen(visit), visit.s3
-    delete, overwrite = visit.field("do") == "move", bool(visit.field("overwrite"))
+    # Of an old version only copies can be made.
+    delete = visit.field("do") == "move" and not of.version
+    overwrite = bool(visit.field("overwrite"))
     folder = _typed(visit, "to_folder").strip("/")
     target = _Target(
         visit.field("to_bucket"), f"{folder}/" if folder else "", _typed(visit, "name")
@@ -79,34 +81,37 @@ def _work(
     task: tasks.Task,
 ) -> None:
     while not task.stop.is_set() and (batch := list(islice(pairs, BATCH))):
-        copied = []
+        copied: dict[str, str] = {}
         for source, key in batch:
             if task.stop.is_set():
                 break
-            if _copied(server, source, Place(target, key), overwrite, task):
-                copied.append((source.key, ""))
+            etag = _copied(server, source, Place(target, key), overwrite, task)
+            if etag:
+                copied[source.key] = etag
                 task.done += 0 if delete else 1
         if delete and copied:
-            for each in server.delete_marking(bucket, copied):
+            gone = [(key, "") for key in copied]
+            # What was written again since it was copied stays.
+            for each in server.delete_marking(bucket, gone, etags=copied):
                 if isinstance(each, Failed):
                     task.fail(each)
                 else:
                     task.done += 1
 
 
-def _copied(server: S3, source: Place, target: Place, overwrite: bool, task: tasks.Task) -> bool:
+def _copied(server: S3, source: Place, target: Place, overwrite: bool, task: tasks.Task) -> str:
+    """Return the ETag of what was copied, '' if it was not."""
     if len(target.key.encode()) > KEY_BYTES_MAX:
         task.fail(Failed(source.key, "", "KeyTooLongError", "Your key is too long"))
-        return False
+        return ""
     try:
-        copy(server, source, target, overwrite=overwrite)
+        return copy(server, source, target, overwrite=overwrite).etag
     except ServerError as error:
         if error.code == "PreconditionFailed" and not overwrite:
             task.skipped += 1
         else:
             task.fail(Failed(source.key, "", error.code, error.said))
-        return False
-    return True
+        return ""
 
 
 def _pairs(server: S3, of: Chosen, target: _Target) -> Iterator[tuple[Place, str]]:

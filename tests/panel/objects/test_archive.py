@@ -8,13 +8,15 @@ import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 from urllib.parse import quote, urlencode
 
 import pytest
 from tests.panel.conftest import Visitor
 
-from neve.panel.pages.objects.archive import _Stream
+from neve.client.errors import Unreachable
+from neve.panel.pages.objects.archive import _archive, _Stream
 from neve.testing.server import LiveServer
 
 
@@ -135,6 +137,26 @@ def test_zarr_opens_the_archive_of_a_store(
         opened = zarr.open_group(store, mode="r")
         assert opened.attrs["titre"] == "neige"
         assert (opened["t"][:] == values).all()
+
+
+def test_object_that_breaks_off_breaks_the_download() -> None:
+    class Stream:
+        size, headers = 10, dict[str, str]()
+        left: ClassVar[list[bytes]] = [b"abc"]
+
+        def read(self, count: int) -> bytes:
+            if not self.left:
+                raise Unreachable("the answer ended 7 bytes too soon.", "BrokenOff")
+            return self.left.pop()
+
+        __enter__ = lambda self: self  # noqa: E731
+        __exit__ = lambda self, *error: None  # noqa: E731
+
+    visit: Any = SimpleNamespace(s3=SimpleNamespace(get=lambda bucket, key: Stream()))
+    pieces = _archive(visit, "b", "", ["k"], [])
+    with pytest.raises(Unreachable):
+        while True:
+            assert b"PK\x05\x06" not in next(pieces), "it must not look whole"
 
 
 def test_source_is_closed_when_the_browser_leaves() -> None:

@@ -11,6 +11,9 @@ from urllib.parse import quote
 import pytest
 from tests.panel.conftest import Visitor
 
+from neve.client.alias import Alias
+from neve.client.s3 import S3
+from neve.client.transport import Transport
 from neve.testing.server import LiveServer
 
 EVIL = '<script>alert("x")</script>'
@@ -68,6 +71,16 @@ def test_download_leads_to_the_bytes_under_their_name(
     disposition = headers["content-disposition"]
     assert disposition.startswith("attachment; ")
     assert disposition.endswith("filename*=UTF-8''" + quote(key.rpartition("/")[2], safe=""))
+
+
+def test_metadata_in_utf_8_is_read_as_such(
+    administrator: Visitor, server: LiveServer, s3: Any
+) -> None:
+    s3.create_bucket(Bucket="utf8")
+    alias = Alias("t", server.endpoint, server.access_key, server.secret_key, path="on")
+    with S3(Transport(alias)) as client:
+        client.put("utf8", "k", b"", headers={"x-amz-meta-lieu": "Névé"})
+    assert "lieu Névé" in administrator.get("/object/utf8", key="k").words
 
 
 def test_versions_have_pages_of_their_own(administrator: Visitor, s3: Any) -> None:

@@ -18,6 +18,7 @@ from neve.client.copying import SYSTEM, Place, copy, kept
 from neve.client.errors import ClientError, ServerError
 from neve.client.s3 import Head
 from neve.panel.pages.objects.details import gone, lock_of
+from neve.panel.pages.objects.names import header_text
 from neve.panel.pages.objects.subject import Subject, subject_of
 from neve.panel.routing import get, post
 from neve.panel.upstream import Ask
@@ -132,7 +133,9 @@ def _show(visit: Visit, subject: Subject, problem: str = "", status: int = 200) 
         problem=problem,
         may=_rights(visit, subject),
         was=_mark(head),
-        fields=[(name, _typed(typed.get(name), _text(head.headers.get(name)))) for name in FIELDS],
+        fields=[
+            (name, _typed(typed.get(name), header_text(head.headers.get(name)))) for name in FIELDS
+        ],
         metadata=_rows(visit, "meta", "meta_value", list(_own(head).items())),
         tags=_rows(visit, "tag", "tag_value", _tags(visit, subject)),
         lock=_lock_fields(visit, head),
@@ -191,15 +194,7 @@ def _rows(visit: Visit, name: str, value: str, known: Rows | None) -> Rows | Non
 
 
 def _own(head: Head) -> dict[str, str]:
-    return {name: _text(value) for name, value in head.metadata.items()}
-
-
-def _text(value: str | None) -> str:
-    """A header as its writer meant it: most write UTF-8."""
-    try:
-        return (value or "").encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return value or ""
+    return {name: header_text(value) for name, value in head.metadata.items()}
 
 
 def _typed(value: object, known: str) -> str:

@@ -48,7 +48,8 @@ def show(visit: Visit) -> Response:
         preview=preview.of(visit, subject, head),
         kind=kinds.of_file(subject.key),
         checksums=checksums_of(head),
-        kept=[(name, head.headers[name]) for name in _KEPT if name in head.headers],
+        kept=[(name, _shown(head.headers[name])) for name in _KEPT if name in head.headers],
+        metadata=[(name, _shown(value)) for name, value in head.metadata.items()],
         lock=lock_of(head),
         tags=_tags(visit, subject),
         owner=_owner(visit, subject),
@@ -82,6 +83,10 @@ def link_of(visit: Visit, subject: Subject, expires_s: int = LINK_S) -> str:
     name = names.last_name(subject.key)
     query["response-content-disposition"] = names.disposition(name)
     return visit.links.presign("GET", subject.bucket, subject.key, expires_s, query)
+
+
+def _shown(value: str) -> str:
+    return names.visible(names.header_text(value))
 
 
 def checksums_of(head: Head) -> list[tuple[str, str]]:

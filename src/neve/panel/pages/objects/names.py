@@ -53,6 +53,14 @@ def _sign(character: str) -> str:
     return character
 
 
+def header_text(value: str | None) -> str:
+    """Return a header as its writer meant it: most write UTF-8."""
+    try:
+        return (value or "").encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value or ""
+
+
 def last_name(key: str) -> str:
     """Return the last part of a key: of `a/b` it is `b`, of the folder `a/b/` it is `b`."""
     return key.rstrip("/").rpartition("/")[2] or key

@@ -160,8 +160,8 @@ def _differences(visit: Visit, before: Head, after: Head) -> list[Difference]:
         Difference(visit._("Type"), before.content_type, after.content_type),
     ]
     for name in sorted({*before.metadata, *after.metadata}):
-        found = before.metadata.get(name, "–"), after.metadata.get(name, "–")
-        rows.append(Difference(name, *found))
+        values = (head.metadata.get(name, "–") for head in (before, after))
+        rows.append(Difference(name, *map(names.header_text, values)))
     return [row for row in rows if row.before != row.after]
 
 

@@ -156,3 +156,24 @@ def test_who_may_only_read_is_offered_nothing_and_refused(
     answer = reader.post(path(bucket, "/tags"), tag="a", tag_value="b")
     assert (answer.status, "do not allow" in answer.words) == (403, True)
     assert client.get_object_tagging(Bucket=bucket, Key=KEY)["TagSet"] == []
+
+
+def test_hostile_values_stay_text(administrator: Visitor, server: LiveServer, bucket: str) -> None:
+    hostile = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'"
+    client = server.client()
+    client.put_object(
+        Bucket=bucket, Key=KEY, Body=b"1", ContentType=hostile, Metadata={"a": hostile}
+    )
+    # What a policy or another client let in: S3 takes fewer characters in tags.
+    client.put_object_tagging(
+        Bucket=bucket, Key=KEY, Tagging={"TagSet": [{"Key": "k+-=._:/@", "Value": "v"}]}
+    )
+    for shown in (
+        administrator.get(path(bucket)),
+        administrator.post(path(bucket, "/tags"), tag=[hostile], tag_value=[hostile]),
+        administrator.post(path(bucket, "/metadata"), was=hostile, meta=hostile, mode=hostile),
+        administrator.post(path(bucket, "/retention"), mode="GOVERNANCE", until=hostile),
+    ):
+        assert "<script>alert" not in shown.text
+        assert "<img src=x" not in shown.text
+        assert "&lt;script&gt;alert(1)" in shown.text

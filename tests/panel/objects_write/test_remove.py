@@ -4,6 +4,7 @@ import html
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -149,6 +150,26 @@ def test_one_version_is_deleted(administrator: Visitor, server: LiveServer, buck
     assert "1 version was deleted for good." in done.words
     assert len(client.list_object_versions(Bucket=bucket)["Versions"]) == 1
     assert client.get_object(Bucket=bucket, Key="d/a")["Body"].read() == b"new"
+
+
+def test_governed_version_is_deleted_by_who_may_and_says_so(
+    administrator: Visitor, server: LiveServer
+) -> None:
+    client = server.client()
+    client.create_bucket(Bucket="gouverne", ObjectLockEnabledForBucket=True)
+    place = {"Bucket": "gouverne", "Key": "a"}
+    until = datetime.now(UTC) + timedelta(days=1)
+    client.put_object(
+        **place, Body=b"x", ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=until
+    )
+    fields = {"key": "a", "folder": "", "purge": "on"}
+    assert "governance" in administrator.post("/remove/gouverne", key="a", folder="").words
+    kept = administrator.post("/remove/gouverne/now", **fields)
+    assert "1 failed" in kept.words
+    assert client.get_object(**place)["Body"].read() == b"x"
+    done = administrator.post("/remove/gouverne/now", **fields, bypass="on")
+    assert "1 version was deleted for good." in done.words
+    assert "Versions" not in client.list_object_versions(Bucket="gouverne")
 
 
 def test_who_may_not_delete_is_not_offered_it_and_refused(

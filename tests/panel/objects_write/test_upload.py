@@ -133,6 +133,12 @@ def test_what_is_no_upload_is_refused(
     assert (status, found["error"]) == (400, "This is not how an upload is made.")
 
 
+@pytest.mark.parametrize("bucket", ["", "minio/admin/v3", "..", "a/b"])
+def test_nothing_but_buckets_is_signed_for(administrator: Visitor, bucket: str) -> None:
+    status, found = call(administrator, "/upload/sign", bucket=bucket, keys=["add-user"])
+    assert (status, found) == (404, {"error": "This bucket does not exist."})
+
+
 def test_scripts_of_other_sites_sign_nothing(administrator: Visitor, bucket: str) -> None:
     administrator.get("/buckets")
     headers = {"content-type": "application/json", "accept": "application/json"}

@@ -129,6 +129,7 @@ def _check(visit: Visit, of: Chosen, target: _Target) -> None:
     """Raises: _Wrong."""
     if not target.bucket:
         raise _Wrong(visit._("Say into which bucket."))
+    names.checked_bucket(visit, target.bucket)
     if "/" in target.name or (target.name and len(of.keys) + len(of.prefixes) > 1):
         raise _Wrong(visit._("A name has no slash in it: give the folder apart."))
     if target.bucket != of.bucket:

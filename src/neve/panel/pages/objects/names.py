@@ -25,7 +25,14 @@ class Crumb(NamedTuple):
 
 def bucket_of(visit: Visit) -> str:
     """Return the bucket that the path names. Raises: Refused."""
-    name = str(visit.request.path_params["bucket"])
+    return checked_bucket(visit, str(visit.request.path_params["bucket"]))
+
+
+def checked_bucket(visit: Visit, name: str) -> str:
+    """Return the name if a bucket can have it: no path of another kind is called by it.
+
+    Raises: Refused.
+    """
     if not _BUCKET.fullmatch(name):
         raise Refused(404, visit._("This bucket does not exist."))
     return name

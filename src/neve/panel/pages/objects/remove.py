@@ -45,6 +45,7 @@ def ask(visit: Visit) -> Response:
         names_max=NAMES_MAX,
         keeping=_keeping(visit, of),
         rights=rights,
+        locks=rights.bypass and rights.purge and _locks(visit, of),
         undo_max=tasks.UNDO_MAX,
     )
 
@@ -95,6 +96,16 @@ def _rights(visit: Visit, of: Chosen) -> _Rights:
     answers = visit.may_all(asks)
     size = len(samples)
     return _Rights(*(any(answers[size * place : size * (place + 1)]) for place in range(3)))
+
+
+def _locks(visit: Visit, of: Chosen) -> bool:
+    """Whether versions of the bucket can be locked, as far as one may know."""
+    try:
+        return buckets.retention(visit.s3, of.bucket) is not None
+    except ServerError as error:
+        if not error.denied:
+            raise
+        return True
 
 
 def _keeping(visit: Visit, of: Chosen) -> str:

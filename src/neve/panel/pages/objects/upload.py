@@ -15,6 +15,7 @@ from starlette.responses import Response
 from neve.client import multipart
 from neve.client.errors import ServerError
 from neve.panel.formtext import key_of
+from neve.panel.pages.objects import names
 from neve.panel.routing import post
 from neve.panel.visit import Refused, Visit
 
@@ -28,7 +29,7 @@ _ETAG = re.compile(r"[0-9a-f]{32}\Z")
 
 def sign(visit: Visit) -> Response:
     """Addresses for a PUT of each of `keys`; and the ETags of those that are there already."""
-    bucket, keys = visit.field("bucket"), _texts(visit, "keys", KEYS_MAX)
+    bucket, keys = _bucket(visit), _texts(visit, "keys", KEYS_MAX)
     taken = [""] * len(keys) if visit.form.get("overwrite") else _taken(visit, bucket, keys)
     urls = [visit.links.presign("PUT", bucket, key, EXPIRES_S) for key in keys]
     return visit.json({"urls": urls, "taken": taken})
@@ -36,7 +37,7 @@ def sign(visit: Visit) -> Response:
 
 def begin(visit: Visit) -> Response:
     """Begin a multipart upload of `key`, unless something is there that must not be replaced."""
-    bucket, key = visit.field("bucket"), _key(visit)
+    bucket, key = _bucket(visit), _key(visit)
     if not visit.form.get("overwrite") and _taken(visit, bucket, [key])[0]:
         return visit.json({"exists": True})
     kind = visit.field("type")
@@ -47,7 +48,7 @@ def begin(visit: Visit) -> Response:
 
 def parts(visit: Visit) -> Response:
     """Addresses for the parts `first` to `last` of an upload."""
-    bucket, key, upload = visit.field("bucket"), _key(visit), visit.field("upload")
+    bucket, key, upload = _bucket(visit), _key(visit), visit.field("upload")
     first, last = _number(visit, "first"), _number(visit, "last")
     if not 1 <= first <= last <= PARTS_MAX or last - first >= SIGNED_PARTS_MAX:
         raise Refused(400, visit._("This is not how an upload is made."))
@@ -62,7 +63,7 @@ def parts(visit: Visit) -> Response:
 
 def complete(visit: Visit) -> Response:
     """Make the object of the parts whose MD5s the browser has computed."""
-    bucket, key, upload = visit.field("bucket"), _key(visit), visit.field("upload")
+    bucket, key, upload = _bucket(visit), _key(visit), visit.field("upload")
     etags = _texts(visit, "etags", PARTS_MAX)
     if not all(_ETAG.match(etag) for etag in etags):
         raise Refused(400, visit._("This is not how an upload is made."))
@@ -78,7 +79,7 @@ def complete(visit: Visit) -> Response:
 
 def abort(visit: Visit) -> Response:
     """Throw an upload away. A page that is being left says it as a form, with several."""
-    bucket = visit.field("bucket")
+    bucket = _bucket(visit)
     for key, upload in zip(visit.fields("key"), visit.fields("upload"), strict=False):
         visit.s3.abort(bucket, key, upload)
     return visit.json({})
@@ -86,7 +87,7 @@ def abort(visit: Visit) -> Response:
 
 def form(visit: Visit) -> Response:
     """Write the one file that a form has sent; for browsers without scripts."""
-    bucket, prefix = visit.field("bucket"), key_of(visit, "prefix")
+    bucket, prefix = _bucket(visit), key_of(visit, "prefix")
     given = visit.form.get("file")
     if not isinstance(given, UploadFile) or not given.filename:
         visit.tell(visit._("Choose a file first."), "problem")
@@ -123,6 +124,10 @@ def _taken(visit: Visit, bucket: str, keys: list[str]) -> list[str]:
             there = None  # the write itself has a condition
         found.append((there.etag or "?") if there else "")
     return found
+
+
+def _bucket(visit: Visit) -> str:
+    return names.checked_bucket(visit, visit.field("bucket"))
 
 
 def _text(visit: Visit, name: str) -> str:

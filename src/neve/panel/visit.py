@@ -117,6 +117,11 @@ class Visit:
         """Return whether the visitor may do something, and why (not)."""
         return self.may_all([Ask(action, bucket, object)])[0]
 
+    def need(self, action: str, bucket: str = "", object: str = "") -> None:
+        """Refuse a page that only leads to what the visitor may not do. Raises: Refused."""
+        if not self.may(action, bucket, object):
+            raise Refused(403, self._("Your policies do not allow this."))
+
     def may_all(self, asks: Sequence[Ask]) -> list[May]:
         """As `may`, for several in one request to the server. Asked once in a visit."""
         new = [each for each in dict.fromkeys(asks) if each not in self._may]

@@ -11,7 +11,7 @@ from neve.panel.pages.buckets._forms import PROBLEMS, Wrong, reason
 from neve.panel.pages.buckets._settings import bucket_of, page, path_of
 from neve.panel.routing import get, post
 from neve.panel.upstream import Ask
-from neve.panel.visit import Visit
+from neve.panel.visit import Refused, Visit
 
 PATH = "/buckets/{bucket}/more"
 _ASKS = {
@@ -74,6 +74,9 @@ def _show(visit: Visit, problem: str = "", status: int = 200) -> Response:
     asks = [Ask(action, bucket) for pair in _ASKS.values() for action in pair]
     answers = dict(zip(asks, map(bool, visit.may_all(asks)), strict=True))
     reads = {name: answers[Ask(pair[0], bucket)] for name, pair in _ASKS.items()}
+    options = _options(visit, bucket)
+    if options is None and not any(reads.values()):
+        raise Refused(403, visit._("Your policies do not allow this."))
     return page(
         visit, "more", problem=problem, status=status,
         may={name: answers[Ask(pair[1], bucket)] for name, pair in _ASKS.items()},
@@ -81,7 +84,7 @@ def _show(visit: Visit, problem: str = "", status: int = 200) -> Response:
         ownership=bucket_acls.ownership(server, bucket) if reads["ownership"] else None,
         acl=bucket_acls.acl(server, bucket) if reads["acl"] else None,
         canned=bucket_acls.CANNED,
-        options=_options(visit, bucket),
+        options=options,
     )  # fmt: skip
 
 

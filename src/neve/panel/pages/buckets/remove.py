@@ -123,6 +123,10 @@ def _why(visit: Visit, code: str, count: int) -> str:
 
 def _ask(visit: Visit, problem: str = "", status: int = 200) -> Response:
     bucket, kind = bucket_of(visit), _kind(visit)
+    if kind == DELETE:
+        visit.need("s3:DeleteBucket", bucket)
+    else:
+        visit.need("s3:DeleteObject", bucket, "any")
     row = buckets.row(visit.s3, bucket)
     if row is None and not visit.s3.bucket_exists(bucket):
         raise Refused(404, visit._("This bucket does not exist."))

@@ -17,6 +17,7 @@ from neve.client.s3 import S3, Object
 from neve.panel.formtext import key_of, keys_of
 from neve.panel.pages.objects import names
 from neve.panel.routing import get, post
+from neve.panel.upstream import Ask
 from neve.panel.visit import Refused, Visit
 from neve.panel.zipping import MISSING, Names, Zip
 
@@ -41,6 +42,9 @@ def selection(visit: Visit) -> Response:
     chosen = [each for each in (*keys, *prefixes) if each.startswith(base)]
     if not chosen or len(chosen) < len(keys) + len(prefixes):
         raise Refused(400, visit._("Select at least one object or folder."))
+    asks = [Ask("s3:GetObject", bucket, key) for key in keys]
+    if not prefixes and not any(visit.may_all(asks)):
+        raise Refused(403, visit._("Your policies do not allow this."))
     return _answer(visit, bucket, base, keys, prefixes)
 
 

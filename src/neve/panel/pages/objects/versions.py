@@ -77,7 +77,9 @@ def restore(visit: Visit) -> Response:
 
 def ask_delete(visit: Visit) -> Response:
     """What would be lost."""
-    return _ask_delete(visit, subject_of(visit))
+    subject = subject_of(visit)
+    visit.need("s3:DeleteObjectVersion", subject.bucket, subject.key)
+    return _ask_delete(visit, subject)
 
 
 def delete(visit: Visit) -> Response:

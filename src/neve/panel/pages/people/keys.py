@@ -23,13 +23,14 @@ LIVES = {"1h": 1 / 24, "12h": 0.5, "1d": 1, "7d": 7, "30d": 30, "90d": 90, "365d
 def show(visit: Visit) -> Response:
     """Keys: mine, or `user=`'s, or all with `all=yes`."""
     everybody, user = visit.query("all") == "yes", visit.query("user")
-    may = abilities(visit, "ListServiceAccounts", "ListUsers")
+    may = abilities(visit, "ListServiceAccounts", "ListUsers", "CreateServiceAccount")
     found = identities(visit).keys(user, everybody)
     return visit.page(
         "people/keys.html",
         keys=found,
         user=user,
         everybody=everybody,
+        may_make=user in ("", visit.user) or may["CreateServiceAccount"].allowed,
         may_all=may["ListServiceAccounts"].allowed and may["ListUsers"].allowed,
         now=datetime.now(UTC),
     )
@@ -37,6 +38,8 @@ def show(visit: Visit) -> Response:
 
 def new(visit: Visit) -> Response:
     """The form."""
+    if visit.query("user") not in ("", visit.user):
+        visit.need("admin:CreateServiceAccount")
     return _form(visit)
 
 
@@ -66,10 +69,16 @@ def make(visit: Visit) -> Response:
 
 def one(visit: Visit) -> Response:
     """One key."""
-    found = identities(visit).key(named(visit, "id"))
+    calls = identities(visit)
+    found = calls.key(named(visit, "id"))
+    may = abilities(visit, "UpdateServiceAccount", "RemoveServiceAccount")
+    mine = [] if all(may.values()) else calls.keys()
+    own = any(each.id == found.id for each in mine)
     return visit.page(
         "people/key.html",
         key=found,
+        may_change=own or may["UpdateServiceAccount"].allowed,
+        may_remove=own or may["RemoveServiceAccount"].allowed,
         lines=lines(found.policy) if found.policy else [],
         text=pretty(found.policy) if found.policy else "",
         now=datetime.now(UTC),

@@ -62,6 +62,7 @@ def one(visit: Visit) -> Response:
 
 def edit(visit: Visit) -> Response:
     """The editor, for a new policy or one that is there."""
+    visit.need("admin:CreatePolicy")
     name = visit.query("name")
     document: Any = identities(visit).policy(name) if name else {"Version": "2012-10-17"}
     return _editor(visit, name, pretty(document) if name else "", existing=bool(name))

@@ -112,6 +112,7 @@ def leave(visit: Visit) -> Response:
 
 def ask_removal(visit: Visit) -> Response:
     """Say what goes with the user."""
+    visit.need("admin:DeleteUser")
     return _ask(visit, named(visit, "name"))
 
 

@@ -25,6 +25,7 @@ def show(visit: Visit) -> Response:
 
 def new(visit: Visit) -> Response:
     """The form."""
+    visit.need("admin:CreateUser")
     return _form(visit)
 
 

@@ -20,9 +20,7 @@ _watchers = threading.BoundedSemaphore(WATCHERS_MAX)
 
 def show(visit: Visit) -> Response:
     """The page."""
-    may = visit.may("admin:ServerTrace")
-    if not may:
-        raise Refused(403, visit._("Your policies do not allow this."))
+    visit.need("admin:ServerTrace")
     return visit.page("running/trace.html")
 
 

@@ -240,6 +240,11 @@ def test_existing_files_are_left_or_overwritten_as_told(
         "pareil": b"old"
     }
 
+    (tmp_path / "un").write_bytes(b"newer")  # what was said before does not hold for what comes now
+    choose(page, tmp_path / "un")
+    expect(conflicts).to_have_text(["un"])
+    assert content(client, "conflit")["un"] == b"new"
+
 
 def test_refusals_are_told_in_a_sentence(
     login: Callable[..., Page], server: LiveServer, tmp_path: Path

@@ -8,6 +8,7 @@ const KEY_BYTES_MAX = 1024;
 const SHOWN_MAX = 50;
 const TICK_MS = 300;
 const SOON_MS = 50;
+const ALIVE_MS = 5 * 60_000;
 const LANGUAGE = document.documentElement.lang;
 const UNITS = LANGUAGE === "fr" ? ["o", "Kio", "Mio", "Gio", "Tio"] : ["B", "KiB", "MiB", "GiB", "TiB"];
 
@@ -68,6 +69,7 @@ function begin(card) {
 
   function take(files) {
     part("panel").hidden = false;
+    if (!open() && !queue.with("exists").length) queue.existing = ""; // said of the files before
     if (!files.length && !begun) said = text("Nothing");
     for (const { path, file } of files) {
       const key = prefix + path;
@@ -127,6 +129,11 @@ function begin(card) {
   setInterval(() => {
     if (open()) show();
   }, TICK_MS);
+
+  // Minutes may pass between two questions to the panel; nothing to abort, but the session is used.
+  setInterval(() => {
+    if (open() && !queue.paused) call("/upload/abort", { bucket }).catch(() => {});
+  }, ALIVE_MS);
 
   function show() {
     const totals = queue.totals();

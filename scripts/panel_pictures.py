@@ -274,6 +274,7 @@ def walk(browser: Browser, server: LiveServer, folder: Path) -> None:
         page.get_by_label("Name", exact=True).fill("portail-ing")
         keep(page, "walk-1-new-bucket")
         page.get_by_role("button", name="Make the bucket").click()
+        expect(page.get_by_role("button", name="Choose a folder")).to_be_visible()
         page.locator("input[type=file][webkitdirectory]").set_input_files(data)
         expect(page.get_by_role("link", name="model-output").first).to_be_visible()
         keep(page, "walk-2-upload")

@@ -22,6 +22,7 @@ def test_somebody_new_makes_fills_and_shares_a_bucket(
     page.get_by_role("link", name="New bucket").first.click()
     page.get_by_label("Name", exact=True).fill("portail-ing")
     page.get_by_role("button", name="Make the bucket").click()
+    expect(page.get_by_role("button", name="Choose a folder")).to_be_visible()
     page.locator("input[type=file][webkitdirectory]").set_input_files(folder)
     expect(page.get_by_role("link", name="model-output").first).to_be_visible()
     client = server.client()

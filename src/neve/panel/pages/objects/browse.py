@@ -14,10 +14,10 @@ from starlette.responses import Response
 from neve.client.errors import ServerError
 from neve.client.s3 import Object, Page, Prefix
 from neve.panel.formtext import from_form
-from neve.panel.pages.objects import kinds, names
+from neve.panel.pages.objects import as_of, kinds, names
 from neve.panel.routing import get
 from neve.panel.upstream import Ask
-from neve.panel.visit import Visit
+from neve.panel.visit import Refused, Visit
 
 ROWS = 200
 SORTED_MAX = 5000
@@ -57,6 +57,8 @@ class View:
     starts: str
     """What names in the folder begin with."""
     versions: bool
+    at: str
+    """The moment whose state is shown, as browsers' fields give it, in UTC; '' for now."""
     order: str
     descending: bool
     after: str
@@ -71,6 +73,11 @@ class View:
         return self.folder + self.starts
 
     @property
+    def now(self) -> bool:
+        """Whether what is shown is what the bucket holds now: that can be chosen and worked on."""
+        return not self.versions and not self.at
+
+    @property
     def sorted(self) -> bool:
         """Whether the order is another than the server's."""
         return self.order != "name" or self.descending
@@ -81,6 +88,7 @@ class View:
             "prefix": self.folder,
             "starts": self.starts,
             "versions": "1" if self.versions else "",
+            "at": self.at,
             "order": self.order if self.order != "name" else "",
             "desc": "1" if self.descending else "",
         } | changes
@@ -105,7 +113,9 @@ def show(visit: Visit) -> Response:
     return visit.page(
         "objects/browse.html",
         view=view,
-        crumbs=names.crumbs(view.bucket, view.folder, versions="1" if view.versions else ""),
+        crumbs=names.crumbs(
+            view.bucket, view.folder, versions="1" if view.versions else "", at=view.at
+        ),
         rows=rows,
         kind=kind,
         columns=_columns(visit, view),
@@ -126,18 +136,31 @@ def _view(visit: Visit) -> View:
     cut = folder.rfind("/") + 1
     folder, starts = folder[:cut], folder[cut:] + starts
     versions = visit.query("versions") == "1"
-    order = visit.query("order")
+    at = "" if versions else _moment_of(visit)
+    order = visit.query("order") if not (versions or at) else "name"
     return View(
         names.bucket_of(visit),
         folder,
         starts,
         versions,
-        order if order in ORDERS and not versions else "name",
-        visit.query("desc") == "1" and not versions,
+        at,
+        order if order in ORDERS else "name",
+        visit.query("desc") == "1" and not (versions or at),
         visit.query("after"),
         visit.query("version"),
         tuple(visit.request.query_params.getlist("back")[:BACK_MAX]),
     )
+
+
+def _moment_of(visit: Visit) -> str:
+    """Return the moment that is asked for. Raises: Refused when it is none."""
+    text = visit.query("at").strip()
+    if not text:
+        return ""
+    try:
+        return as_of.moment(text).strftime("%Y-%m-%dT%H:%M:%S")
+    except ValueError as error:
+        raise Refused(400, visit._("This is no date and time: %(text)s", text=text)) from error
 
 
 def _load(visit: Visit, view: View) -> tuple[Page, int]:
@@ -146,6 +169,9 @@ def _load(visit: Visit, view: View) -> tuple[Page, int]:
     if view.versions:
         after, version = view.after, view.after_version
         return s3.version_page(view.bucket, view.prefix, "/", after, version, ROWS), 0
+    if view.at:
+        then = as_of.moment(view.at)
+        return as_of.page(s3, view.bucket, view.prefix, view.after, then, ROWS), 0
     if not view.sorted:
         return s3.page(view.bucket, view.prefix, "/", view.after, ROWS), 0
     every: list[Object | Prefix] = []
@@ -187,10 +213,10 @@ def _rows(visit: Visit, view: View, found: list[Object | Prefix]) -> list[Row]:
                 looked += 1
                 kind = kinds.of_folder(visit.s3, view.bucket, each.key)
             versions = "1" if view.versions else ""
-            link = names.browse_link(view.bucket, each.key, versions=versions)
+            link = names.browse_link(view.bucket, each.key, versions=versions, at=view.at)
             rows.append(Row(each.key, name, link, kind, None))
         else:
-            version = each.version if view.versions else ""
+            version = "" if view.now else each.version
             link = names.object_link(view.bucket, each.key, version)
             rows.append(Row(each.key, name, link, kinds.of_file(each.key), each))
     return rows
@@ -204,7 +230,7 @@ def _columns(visit: Visit, view: View) -> dict[str, Column]:
         turned = here and not view.descending
         direction = ("descending" if view.descending else "ascending") if here else ""
         link = view.link(order="" if order == "name" else order, desc="1" if turned else "")
-        columns[order] = Column(label, "" if view.versions else link, direction)
+        columns[order] = Column(label, link if view.now else "", direction)
     return columns
 
 

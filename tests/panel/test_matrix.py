@@ -369,7 +369,7 @@ class Company:
     def _key(self, holder: str) -> str:
         user = "" if holder == self.server.access_key else holder
         shown = self.visitors["A"].post("/keys/new", user=user, life="7d")
-        found = re.search(r"<pre><code>(.*?)</code></pre>", shown.text)
+        found = re.search(r"<pre[^>]*><code>(.*?)</code></pre>", shown.text)
         assert found, shown.words
         return found[1]
 

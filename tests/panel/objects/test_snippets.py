@@ -28,7 +28,7 @@ def s3(server: LiveServer) -> Any:
 def snippets(shown: Shown) -> dict[str, str]:
     """The offered lines by their label."""
     assert shown.status == 200, shown.words
-    found = re.findall(r"<h3>([^<]*)</h3><pre><code>(.*?)</code></pre>", shown.text, re.DOTALL)
+    found = re.findall(r"<h3>([^<]*)</h3><pre[^>]*><code>(.*?)</code>", shown.text, re.DOTALL)
     return {html.unescape(label): html.unescape(text) for label, text in found}
 
 

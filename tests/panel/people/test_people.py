@@ -17,7 +17,7 @@ HOSTILE = "<img src=x onerror=alert(1)>&\"'"
 
 def secret_on(shown: Shown) -> tuple[str, str]:
     """The access key and the secret that a page shows once."""
-    access_key, secret_key = re.findall(r"<pre><code>(.*?)</code></pre>", shown.text)[:2]
+    access_key, secret_key = re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", shown.text)[:2]
     return html.unescape(access_key), html.unescape(secret_key)
 
 

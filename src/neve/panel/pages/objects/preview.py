@@ -41,7 +41,8 @@ class Preview:
     """What a page shows. `kind` says which of the others there is."""
 
     kind: str
-    """`text`, `json`, `table`, `image`, `pdf`, `header`, `ask` (for a header), or '' for none."""
+    """`text`, `json`, `table`, `image`, `pdf`, `header`, `ask` (for a header), `closed` (a
+    PDF that is not shown unasked), or '' for none."""
     text: str = ""
     """The text, or the link to an image or PDF."""
     rows: tuple[tuple[str, ...], ...] = ()
@@ -120,6 +121,8 @@ def _image_type(subject: Subject, data: bytes) -> str:
 def _pdf(visit: Visit, subject: Subject) -> Preview:
     if not visit.session:  # the type cannot be forced on a link that is not signed
         return Preview("", why=visit._("A PDF is shown to those who are logged in; download it."))
+    if visit.query("show") != "1":  # it can run scripts of its own, in the browser's viewer
+        return Preview("closed")
     return Preview("pdf", shown_link(visit, subject, "application/pdf", "inline"))
 
 

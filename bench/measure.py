@@ -39,6 +39,8 @@ class Target:
     region: str = "us-east-1"
     pid: int | None = None
     """Root of the server's process tree; without it CPU and memory stay unknown."""
+    counted: tuple[int, ...] = ()
+    """Whose CPU counts; empty: that of all processes of the tree."""
 
     @property
     def address(self) -> tuple[str, int]:
@@ -64,13 +66,16 @@ class Options:
 class Counters:
     """CPU and memory of the server's process tree, if its pid is known."""
 
-    def __init__(self, pid: int | None) -> None:
+    def __init__(self, pid: int | None, counted: tuple[int, ...] = ()) -> None:
         self._pid = pid
+        self._counted = counted
         self.known = pid is not None
         self.memory_peak = 0
 
     def cpu_seconds(self) -> float:
         """Return CPU time so far, 0 when unknown."""
+        if self._counted:
+            return sum(map(process.cpu_seconds, self._counted))
         return process.cpu_seconds(self._pid) if self._pid else 0.0
 
     def sample(self) -> None:
@@ -86,7 +91,7 @@ def measure(
     report: Callable[[str, Row], None],
 ) -> dict[str, Any]:
     """Run the operations one after the other; report is called with every finished row."""
-    counters = Counters(target.pid)
+    counters = Counters(target.pid, target.counted)
     counters.sample()
     result: dict[str, Any] = {
         "endpoint": target.endpoint,

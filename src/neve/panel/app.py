@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ import anyio
 import anyio.to_thread
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from starlette.applications import Starlette
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -41,6 +42,10 @@ from neve.panel.visit import THEMES, Refused, Visit
 
 THREADS = 12
 FIELDS_MAX = 5000
+BODY_S = 30.0
+"""How long a body may take, and a second more for each `BODY_BYTES_S`."""
+BODY_BYTES_S = 16 << 10
+_HOST = re.compile(r"([A-Za-z0-9._~-]*|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _FOLDER = os.path.dirname(__file__)
 
 log = logging.getLogger("neve.panel")
@@ -112,6 +117,8 @@ class Panel:
             assert page is not None  # the router knows the methods
             try:
                 form = await _read_form(request, page)
+            except TimeoutError as error:
+                raise HTTPException(408, "The body did not come in time.") from error
             except ClientDisconnect:
                 return Response(status_code=400)
             try:
@@ -144,6 +151,8 @@ class Panel:
             return self._error(visit, error.status, visit.sentence(error))
         except ClientError as error:
             return self._error(visit, 400, visit.sentence(error))
+        except RecursionError:
+            return self._error(visit, 400, visit._("This document is nested too deeply."))
 
     def _check(self, visit: Visit, page: Page) -> None:
         if page.method == "GET":
@@ -228,15 +237,22 @@ async def _read_form(request: Request, page: Page) -> FormData:
     if int(length) > page.bytes_max:
         raise HTTPException(413)
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
-    if kind == "application/json":
-        try:
-            document = json.loads(await request.body())
-        except ValueError as error:
-            raise HTTPException(400, "The body is no JSON document.") from error
-        if not isinstance(document, dict):
-            raise HTTPException(400, "The body is no JSON object.")
-        return FormData([(str(name), value) for name, value in document.items()])
-    return await request.form(max_files=4, max_fields=FIELDS_MAX, max_part_size=page.bytes_max)
+    with anyio.fail_after(BODY_S + int(length) / BODY_BYTES_S):
+        if kind == "application/json":
+            return _json_form(await request.body())
+        return await request.form(max_files=4, max_fields=FIELDS_MAX, max_part_size=page.bytes_max)
+
+
+def _json_form(body: bytes) -> FormData:
+    """Raises: HTTPException 400."""
+    try:
+        document = json.loads(body)
+        json.dumps(document, ensure_ascii=False).encode()  # texts are texts: no lone surrogates
+    except (ValueError, RecursionError) as error:
+        raise HTTPException(400, "The body is no JSON document.") from error
+    if not isinstance(document, dict):
+        raise HTTPException(400, "The body is no JSON object.")
+    return FormData([(str(name), value) for name, value in document.items()])
 
 
 class _Headers:
@@ -249,6 +265,9 @@ class _Headers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
+            return
+        if not _HOST.fullmatch(Headers(scope=scope).get("host", "")):
+            await PlainTextResponse("This is no host.\n", 400)(scope, receive, send)
             return
         visit = Visit(self.panel, Request(scope), FormData())
         static = scope["path"].startswith("/static/")

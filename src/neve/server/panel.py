@@ -15,6 +15,7 @@ from neve.config import Config
 from neve.panel.app import Panel
 from neve.panel.settings import Settings
 from neve.server import visitors
+from neve.server.patience import PatientProtocol
 from neve.server.shared import Shared
 from neve.server.sockets import Reservation, listen
 
@@ -37,6 +38,7 @@ class PanelServer(uvicorn.Server):
         own = uvicorn.Config(
             app,
             loop="none",
+            http=PatientProtocol,
             log_config=None,
             access_log=False,
             server_header=False,

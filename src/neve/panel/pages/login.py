@@ -40,7 +40,8 @@ def enter(visit: Visit) -> Response:
         return _form(visit, message, 429, {"retry-after": str(math.ceil(wait_s))})
     if not isinstance(secret_key, str) or not access_key or not secret_key:
         return _form(visit, visit._("Give both the access key and the secret key."), 400)
-    if len(access_key) > LENGTH_MAX or len(secret_key) > LENGTH_MAX or not _good(visit, secret_key):
+    possible = access_key.isprintable() and max(len(access_key), len(secret_key)) <= LENGTH_MAX
+    if not possible or not _good(visit, secret_key):
         throttle.failed(*who)
         return _form(visit, visit._("The access key or the secret key is wrong."), 403)
     return _enter(visit, access_key, secret_key)

@@ -101,6 +101,9 @@ def test_ls_of_a_local_folder(neve: CommandLine) -> None:
     ]
     rows = neve.json("ls", "-r", "./d")
     assert [(row["key"], row["size"]) for row in rows] == [("f", 3), ("sub/g", 1)]
+    (neve.folder / "d" / "sub" / "up").symlink_to("..")
+    rows = neve.json("ls", "-r", "d")
+    assert [row["key"] for row in rows] == ["f", "sub/g", "sub/up/"]
 
 
 def test_ls_pages_through_more_than_a_thousand(neve: CommandLine, fresh_server: Any) -> None:
@@ -179,6 +182,29 @@ def test_cat_into_a_pipe_that_is_closed_ends_quietly(
         assert process.stderr.read() == b""
 
 
+def test_a_locale_without_a_character_of_a_key(neve: CommandLine, bucket: str, client: Any) -> None:
+    client.put_object(Bucket=bucket, Key="é", Body=b"")
+    done = neve.run("ls", f"live/{bucket}", environment={"PYTHONIOENCODING": "ascii"})
+    assert done.stdout.endswith("  \\xe9\n")
+
+
+@pytest.mark.parametrize("words", [["ls"], ["cat", "../d/f"]])
+def test_an_output_that_is_full_is_one_sentence(neve: CommandLine, words: list[str]) -> None:
+    (neve.folder / "d").mkdir()
+    (neve.folder / "d" / "f").write_bytes(b"123")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "neve", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=neve.environment,
+            cwd=neve.folder / "d",
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"neve: the input or the output: No space left on device.\n"
+
+
 def test_ctrl_c_ends_quietly(neve: CommandLine) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "neve", "cat", "-"],
@@ -219,6 +245,19 @@ def test_a_full_bucket_is_removed_by_force_only(
     assert client.list_objects_v2(Bucket=filled)["KeyCount"] == 5
     assert "with the 5 objects" in neve.run("rb", "--force", f"live/{filled}").stdout
     assert filled not in [row["Name"] for row in client.list_buckets()["Buckets"]]
+
+
+def test_keys_that_no_document_can_carry_are_removed(
+    neve: CommandLine, bucket: str, client: Any
+) -> None:
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for key in ("plain", "a\x01b", "a\x1b[31m", "a\ufffe", "a\nb", "a\rb"):
+        client.put_object(Bucket=bucket, Key=key, Body=b"x")
+    rows = neve.json("rm", "-r", "--force", f"live/{bucket}")
+    assert [row["type"] for row in rows] == ["removed"] * 6 + ["transferSummary"]
+    assert "Contents" not in client.list_objects_v2(Bucket=bucket, EncodingType="url")
+    neve.run("rb", "--force", f"live/{bucket}")
+    assert bucket not in [row["Name"] for row in client.list_buckets()["Buckets"]]
 
 
 def test_ping_and_ready(neve: CommandLine) -> None:

@@ -239,3 +239,10 @@ def test_listings_ask_page_by_page() -> None:
         assert [first.key, *(row.key for row in listing)] == ["a", "b c+", "d"]
         assert "continuation-token=T%2F1" in server.asked[1].path
         assert all("prefix=p" in asked.path for asked in server.asked)
+
+
+def test_headers_are_read_as_they_were_written() -> None:
+    written = {"X-Amz-Meta-A": "Zoé".encode().decode("latin-1"), "X-Amz-Meta-B": "Zoé"}
+    with ScriptedServer(Scripted(headers=written)) as server:
+        found = S3(transport_to(server)).head("b", "k").metadata
+    assert found == {"a": "Zoé", "b": "Zoé"}

@@ -17,6 +17,7 @@ import argparse
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 from neve import __version__
@@ -87,6 +88,9 @@ _LEADING = ("--json", "--quiet", "-q", "--debug", "--no-color", "--insecure")
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        # A locale that lacks a character of a key is no reason to print none of them.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         status = _run(arguments)
         sys.stdout.flush()
@@ -99,6 +103,11 @@ def main(arguments: list[str] | None = None) -> int:
         # Who read our output has gone; say nothing more, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 1
+    except OSError as error:
+        if os.environ.get("NEVE_TRACEBACK"):
+            raise
+        place = error.filename if isinstance(error.filename, str) else "the input or the output"
+        return _fail(f"{place}: {error.strerror or error}.")
     except Exception as error:
         if os.environ.get("NEVE_TRACEBACK"):
             raise

@@ -91,10 +91,11 @@ def parse_remote(text: str, aliases: Names, needs: str = "") -> Remote:
         raise UsageError(f"{text} is a URL; name its server first: neve alias set NAME https://…")
     if not isinstance(target, Remote):
         first = text.partition("/")[0]
-        if text.startswith(("/", "./", "../", "~")) or text == "-":
+        if text.startswith(("/", "./", "../", "~")) or text == "-" or os.path.lexists(text):
             raise UsageError(f"{text} is local; this verb wants alias/bucket/key.")
+        nor = f", nor a file or folder {text}" if os.path.lexists(first) else ""
         raise ClientError(
-            f"there is no alias {first!r}; see neve alias ls, or make it with: "
+            f"there is no alias {first!r}{nor}; see neve alias ls, or make it with: "
             f"neve alias set {first} https://…",
             "NoSuchAlias",
             text,

@@ -88,3 +88,8 @@ def iso_time(moment: datetime) -> str:
     """Return a moment as JSON has it: in UTC, with milliseconds when there are any."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z").replace(".000Z", "Z")
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return a count and what is counted."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -344,8 +344,11 @@ class S3:
         self, bucket: str, keys: Iterable[tuple[str, str]], bypass: bool = False
     ) -> list[Failed]:
         """Delete up to `DELETE_MAX` pairs of key and version ('' for none); return the failures."""
-        found = self._delete_many(bucket, list(keys), bypass, quiet=True).all("Error")
-        return [_failed_of(node) for node in found]
+        pairs = list(keys)
+        plain = [pair for pair in pairs if not _NOT_IN_XML.search(pair[0])]
+        rows = self._delete_many(bucket, plain, bypass, quiet=True).all("Error") if plain else ()
+        odd = (self._delete_marking(bucket, *pair, bypass) for pair in set(pairs) - set(plain))
+        return [*map(_failed_of, rows), *(each for each in odd if isinstance(each, Failed))]
 
     def delete_marking(
         self,
@@ -373,7 +376,7 @@ class S3:
         return [done[pair] for pair in keys]
 
     def _delete_marking(
-        self, bucket: str, key: str, version: str, bypass: bool, etag: str
+        self, bucket: str, key: str, version: str, bypass: bool, etag: str = ""
     ) -> Deleted | Failed:
         try:
             headers = self.delete(bucket, key, version, bypass, etag).headers
@@ -446,11 +449,7 @@ def _failed_of(node: Node) -> Failed:
 
 def _decoder(root: Node) -> Callable[[str], str]:
     """How keys are written in a listing: as the server was asked, if it knows how."""
-    return unquote_plus if root.text("EncodingType") == "url" else _as_it_is
-
-
-def _as_it_is(text: str) -> str:
-    return text
+    return unquote_plus if root.text("EncodingType") == "url" else str
 
 
 def _rows(root: Node, decode: Callable[[str], str]) -> Iterator[Object | Prefix]:

@@ -310,7 +310,7 @@ class Transport:
         except BaseException:
             connection.close()
             raise
-        found = {name.lower(): value for name, value in raw.getheaders()}
+        found = {name.lower(): as_written(value) for name, value in raw.getheaders()}
         if self.debug:
             show_answer(raw.status, raw.reason, found)
         keep = not raw.will_close
@@ -351,6 +351,14 @@ class Transport:
     def pause(attempt: int) -> None:
         """Wait before the next attempt, longer each time, not in step with other clients."""
         time.sleep(BACKOFF_S * 2 ** (attempt - 1) * (0.5 + random.random()))
+
+
+def as_written(value: str) -> str:
+    """Return a header's value as its writer meant it: most write UTF-8, and Latin-1 is read."""
+    try:
+        return value if value.isascii() else value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
 
 
 def encode_query(query: Query) -> str:

@@ -102,7 +102,9 @@ class Landing:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
                 os.close(file)
-                sentence = f"{self.path} is being written by another process."
+                sentence = (
+                    f"{self.path} is being written already, for another key or by another process."
+                )
                 raise ClientError(sentence, "Busy", self.path) from error
             if _same_file(file, self._temporary):
                 if not self._goes_on:

@@ -301,7 +301,7 @@ def local_error(error: OSError, target: str) -> ClientError:
         return ClientError(f"the disk is full: {name} could not be written.", "DiskFull", target)
     if error.errno == errno.ENAMETOOLONG:
         return ClientError(f"{name}: this name is too long for a file.", "BadName", target)
-    if error.errno in (errno.ENOTDIR, errno.EISDIR):
+    if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST):
         return ClientError(
             f"{name}: a file and a folder cannot have the same name; keys can.", "BadName", target
         )

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar
 
 from neve.cli.errors import UsageError
 from neve.cli.globs import fixed_part, has_glob, matcher
-from neve.cli.output import Failure, Result, Style
+from neve.cli.output import Failure, Result, Style, failure_of
 from neve.cli.rewind import add_rewind, listing_of, moment_of
 from neve.cli.session import Session
 from neve.cli.target import Local, Remote
@@ -180,7 +180,7 @@ def _all(options: argparse.Namespace, session: Session) -> Iterator[Result]:
         if isinstance(target, Local) and not os.path.lexists(target.path):
             target = session.remote(text)
         if isinstance(target, Local):
-            yield from _local(target.path, options.recursive)
+            yield from _local(session, target.path, options.recursive)
         elif not isinstance(target, Remote):
             raise UsageError("the standard input cannot be listed.")
         elif target.bucket:
@@ -271,23 +271,26 @@ def _object(row: s3.Object, target: Remote, start: str, versions: bool) -> Objec
     )
 
 
-def _local(path: str, recursive: bool) -> Iterator[Result]:
+def _local(
+    session: Session, path: str, recursive: bool, above: str = ""
+) -> Iterator[Object | Prefix]:
+    """The rows of a folder; links to folders are not gone into, they may lead in circles."""
     if not os.path.isdir(path):
         yield _file(path, os.path.basename(path))
         return
-    for entry in sorted(os.scandir(path), key=lambda entry: os.fsencode(entry.name)):
+    try:
+        entries = sorted(os.scandir(path), key=lambda entry: os.fsencode(entry.name))
+    except OSError as error:
+        failed = ClientError(f"{path}: {error.strerror}.", "LocalFile", path)
+        session.output.show(failure_of(failed))
+        return
+    for entry in entries:
         if not entry.is_dir():
-            yield _file(entry.path, entry.name)
+            yield _file(entry.path, above + entry.name)
         elif recursive and not entry.is_symlink():
-            for result in _local(entry.path, True):
-                assert isinstance(result, Object)
-                yield _moved(result, entry.name)
+            yield from _local(session, entry.path, True, f"{above}{entry.name}/")
         else:
-            yield Prefix(entry.name + "/", entry.path + "/")
-
-
-def _moved(result: Object, folder: str) -> Object:
-    return replace(result, key=f"{folder}/{result.key}")
+            yield Prefix(f"{above}{entry.name}/", entry.path + "/")
 
 
 def _file(path: str, name: str) -> Object:

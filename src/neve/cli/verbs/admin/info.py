@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from neve.cli.output import Failure, Result, Style
 from neve.cli.session import Session, admin_of
-from neve.cli.units import format_duration, format_size
+from neve.cli.units import counted, format_duration, format_size
 
 EXAMPLES = """\
 examples:
@@ -77,9 +77,9 @@ class ServerInfo(Result):
     def text(self, style: Style) -> str:
         """A page."""
         holds = (
-            f"  holds      {format_size(self.size)} in {self.buckets:,} buckets: "
-            f"{self.objects:,} objects, {self.versions:,} versions, "
-            f"{self.delete_markers:,} delete markers"
+            f"  holds      {format_size(self.size)} in {counted(self.buckets, 'bucket')}: "
+            f"{counted(self.objects, 'object')}, {counted(self.versions, 'version')}, "
+            f"{counted(self.delete_markers, 'delete marker')}"
         )
         lines = [f"{style.folder(self.alias)}  {self.url}"]
         lines += [node.text(style) for node in self.nodes]

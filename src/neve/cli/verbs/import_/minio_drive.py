@@ -24,6 +24,7 @@ from neve.cli.errors import UsageError
 from neve.cli.output import Failure, Result, Style
 from neve.cli.progress import Progress
 from neve.cli.session import Session
+from neve.cli.units import counted
 
 if TYPE_CHECKING:
     from neve.config import Config
@@ -180,11 +181,6 @@ def _bring(
         report.missing,
         created,
     )
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """Return a count and what is counted."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def _root(user: str, drive: "Drive", *, asked: bool) -> tuple[str, str]:

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from neve.client.errors import ClientError
-from neve.panel.jobs import RUNNING_MAX, Job, Jobs, TooMany
+from neve.panel.jobs import OF_ONE_KEY_MAX, RUNNING_MAX, Job, Jobs, TooMany
 from neve.testing.server import wait_until
 
 
@@ -28,12 +28,29 @@ def test_no_more_than_a_few_run_at_once() -> None:
     def work(job: Job) -> None:
         go_on.wait(30)
 
-    running = [jobs.begin(Job("empty", f"b{i}", "a", 0), work) for i in range(RUNNING_MAX)]
+    running = [
+        jobs.begin(Job("empty", f"b{i}", f"a{i // OF_ONE_KEY_MAX}", 0), work)
+        for i in range(RUNNING_MAX)
+    ]
     with pytest.raises(TooMany):
         jobs.begin(Job("empty", "one more", "a", 0), work)
     go_on.set()
     wait_until(lambda: not any(job.runs for job in running))
     jobs.begin(Job("empty", "one more", "a", 0), work)
+
+
+def test_nobody_takes_all_the_room() -> None:
+    jobs, go_on = Jobs(), threading.Event()
+
+    def work(job: Job) -> None:
+        go_on.wait(30)
+
+    for i in range(OF_ONE_KEY_MAX):
+        jobs.begin(Job("empty", f"b{i}", "a", 0), work)
+    with pytest.raises(TooMany):
+        jobs.begin(Job("empty", "one more", "a", 0), work)
+    jobs.begin(Job("empty", "mine", "b", 0), work)
+    go_on.set()
 
 
 @pytest.mark.parametrize("error", [ClientError("no", "SlowDown"), ValueError("a defect")])

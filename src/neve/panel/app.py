@@ -33,7 +33,7 @@ from neve.panel.navigation import MENU
 from neve.panel.origin import comes_from_us, has_token
 from neve.panel.pages import PAGES
 from neve.panel.refusals import Refusals
-from neve.panel.routing import Page
+from neve.panel.routing import FORM_BYTES_MAX, Page
 from neve.panel.sessions import Sessions
 from neve.panel.settings import Settings
 from neve.panel.throttle import Throttle
@@ -42,6 +42,7 @@ from neve.panel.visit import THEMES, Refused, Visit
 
 THREADS = 12
 FIELDS_MAX = 5000
+FIELDS_BESIDE_FILE_MAX, FIELD_BESIDE_FILE_BYTES_MAX = 20, 64 << 10
 BODY_S = 30.0
 """How long a body may take, and a second more for each `BODY_BYTES_S`."""
 BODY_BYTES_S = 16 << 10
@@ -115,8 +116,10 @@ class Panel:
         async def endpoint(request: Request) -> Response:
             page = methods.get("GET" if request.method == "HEAD" else request.method)
             assert page is not None  # the router knows the methods
+            known = page.public or self.sessions.get(request.cookies.get(self.cookie(request), ""))
             try:
-                form = await _read_form(request, page)
+                # Of who may not use the page nothing is read: it could be large.
+                form = await _read_form(request, page) if known else FormData()
             except TimeoutError as error:
                 raise HTTPException(408, "The body did not come in time.") from error
             except ClientDisconnect:
@@ -227,6 +230,8 @@ def _to_login(visit: Visit) -> Response:
 async def _read_form(request: Request, page: Page) -> FormData:
     """Return the fields of a body: of a form, or of a JSON object that a script sent.
 
+    Only files may be large, which are kept on the disk; the rest is held in memory.
+
     Raises: HTTPException 400, 413; ClientDisconnect.
     """
     if page.method == "GET":
@@ -234,13 +239,20 @@ async def _read_form(request: Request, page: Page) -> FormData:
     length = request.headers.get("content-length", "")
     if not length.isascii() or not length.isdigit():
         raise HTTPException(411, "The length of the body is missing.")
-    if int(length) > page.bytes_max:
-        raise HTTPException(413)
     kind = request.headers.get("content-type", "").partition(";")[0].strip()
+    with_file = kind == "multipart/form-data" and page.bytes_max > FORM_BYTES_MAX
+    if int(length) > (page.bytes_max if with_file else FORM_BYTES_MAX):
+        raise HTTPException(413)
     with anyio.fail_after(BODY_S + int(length) / BODY_BYTES_S):
         if kind == "application/json":
             return _json_form(await request.body())
-        return await request.form(max_files=4, max_fields=FIELDS_MAX, max_part_size=page.bytes_max)
+        if with_file:
+            return await request.form(
+                max_files=1,
+                max_fields=FIELDS_BESIDE_FILE_MAX,
+                max_part_size=FIELD_BESIDE_FILE_BYTES_MAX,
+            )
+        return await request.form(max_files=4, max_fields=FIELDS_MAX, max_part_size=FORM_BYTES_MAX)
 
 
 def _json_form(body: bytes) -> FormData:

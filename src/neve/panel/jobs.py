@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from neve.client.errors import ClientError
 
 RUNNING_MAX = 8
+OF_ONE_KEY_MAX = 4
 KEPT_MAX = 200
 KEPT_S = 3600.0
 
@@ -47,7 +48,7 @@ class Job:
 
 
 class TooMany(Exception):
-    """As many jobs as there may be are running."""
+    """As many jobs as there may be are running, of all or of this key."""
 
 
 class Jobs:
@@ -69,7 +70,8 @@ class Jobs:
                 key = (each.kind, each.about, each.access_key)
                 if key == (job.kind, job.about, job.access_key):
                     return each
-            if len(running) >= RUNNING_MAX:
+            own = sum(each.access_key == job.access_key for each in running)
+            if len(running) >= RUNNING_MAX or own >= OF_ONE_KEY_MAX:
                 raise TooMany
             self._all[job.name] = job
         threading.Thread(target=_run, args=(job, work), name=f"job-{job.kind}", daemon=True).start()

@@ -80,7 +80,10 @@ class Visit:
         settings = self.panel.settings
         if settings.server_url:
             return settings.server_url.rstrip("/")
-        host = urlsplit(f"//{self.request.headers.get('host', '')}").hostname or "localhost"
+        try:
+            host = urlsplit(f"//{self.request.headers.get('host', '')}").hostname or "localhost"
+        except ValueError:  # what no browser sends
+            host = "localhost"
         host = f"[{host}]" if ":" in host else host
         return f"{'https' if settings.s3_secure else 'http'}://{host}:{settings.s3_port}"
 

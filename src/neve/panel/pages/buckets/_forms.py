@@ -108,7 +108,7 @@ def json_of(visit: Visit, text: str) -> Any:
     """Return a JSON document. Raises: Wrong, with the line and the column."""
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if not isinstance(error, json.JSONDecodeError):
             raise Wrong(visit._("This is no JSON document.")) from error
         raise Wrong(

@@ -31,9 +31,9 @@ class Lock(NamedTuple):
 
 def show(visit: Visit) -> Response:
     """The page of an object."""
+    if not visit.query("key"):
+        return visit.go(f"/browse/{names.bucket_of(visit)}")
     subject = subject_of(visit)
-    if not subject.key:
-        return visit.go(f"/browse/{subject.bucket}")
     try:
         head = head_of(visit, subject)
     except ServerError as error:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from neve.panel.pages.objects import names
-from neve.panel.visit import Visit
+from neve.panel.visit import Refused, Visit
 
 
 class Subject(NamedTuple):
@@ -31,5 +31,11 @@ class Subject(NamedTuple):
 
 
 def subject_of(visit: Visit) -> Subject:
-    """Return what the query names: also of forms, whose fields would change ends of lines."""
-    return Subject(names.bucket_of(visit), visit.query("key"), visit.query("version"))
+    """Return what the query names: also of forms, whose fields would change ends of lines.
+
+    Raises: Refused. Without a key a request would be one about the bucket.
+    """
+    bucket, key = names.bucket_of(visit), visit.query("key")
+    if not key:
+        raise Refused(404, visit._("This object does not exist."))
+    return Subject(bucket, key, visit.query("version"))

@@ -81,7 +81,8 @@ def abort(visit: Visit) -> Response:
     """Throw an upload away. A page that is being left says it as a form, with several."""
     bucket = _bucket(visit)
     for key, upload in zip(visit.fields("key"), visit.fields("upload"), strict=False):
-        visit.s3.abort(bucket, key, upload)
+        if key and upload:  # without a key it would be another request, about the bucket
+            visit.s3.abort(bucket, key, upload)
     return visit.json({})
 
 
@@ -89,10 +90,11 @@ def form(visit: Visit) -> Response:
     """Write the one file that a form has sent; for browsers without scripts."""
     bucket, prefix = _bucket(visit), key_of(visit, "prefix")
     given = visit.form.get("file")
-    if not isinstance(given, UploadFile) or not given.filename:
+    sent = given.filename if isinstance(given, UploadFile) else None
+    name = os.path.basename((sent or "").replace("\\", "/"))
+    if not isinstance(given, UploadFile) or not name:
         visit.tell(visit._("Choose a file first."), "problem")
         return visit.go(f"/browse/{bucket}", prefix=prefix)
-    name = os.path.basename(given.filename.replace("\\", "/"))
     headers = {"content-type": given.content_type or "application/octet-stream"}
     headers["content-length"] = str(given.size or 0)
     if not visit.form.get("overwrite"):

@@ -144,6 +144,8 @@ def _policy(visit: Visit) -> Any:
         kinds = ["list", "read", *(["write", "delete"] if limit == "write" else [])]
         made = statement(kinds, visit.field("bucket"), "", allow=True)
         return {"Version": "2012-10-17", "Statement": [made]}
+    if visit.field("bucket"):  # a key for one bucket was meant, and would be one for all
+        raise Refused(400, visit._("Say what the key may do in the bucket: choose its rights."))
     return None
 
 

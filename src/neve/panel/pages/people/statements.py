@@ -89,6 +89,8 @@ def json_problem(language: Language, text: str) -> str:
             column=error.colno,
             why=error.msg,
         )
+    except (ValueError, RecursionError):  # numbers of thousands of digits, or a depth of them
+        return language.gettext("This is not a valid policy.")
     return ""
 
 

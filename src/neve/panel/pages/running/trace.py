@@ -2,10 +2,11 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from neve.client.errors import ClientError
 from neve.client.transport import Stream
@@ -36,10 +37,26 @@ def stream(visit: Visit) -> Response:
         source.close()
         raise Refused(503, visit._("Too many are watching. Close another page of this kind."))
     kind = {"content-type": "application/x-ndjson", "x-accel-buffering": "no"}
-    return StreamingResponse(_lines(source), headers=kind)
+    return _Watched(source, kind)
 
 
-def _lines(source: Stream) -> Iterator[bytes]:
+class _Watched(StreamingResponse):
+    """An answer that makes room for another watcher at its end, even when it never began."""
+
+    def __init__(self, source: Stream, headers: dict[str, str]) -> None:
+        pieces = _lines(source)
+        super().__init__(pieces, headers=headers)
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._pieces.close()
+            _watchers.release()
+
+
+def _lines(source: Stream) -> Generator[bytes, None, None]:
     rest = b""
     try:
         with source:
@@ -50,8 +67,6 @@ def _lines(source: Stream) -> Iterator[bytes]:
                 yield b"".join(shown) or b"\n"
     except ClientError:
         return
-    finally:
-        _watchers.release()
 
 
 def _row(line: bytes) -> list[bytes]:

@@ -13,7 +13,7 @@ def test_administrator_logs_in_sees_the_buckets_and_logs_out(
     server.client().create_bucket(Bucket="portail-ing")
     page = login()
     expect(page.get_by_role("heading", name="Buckets", level=1)).to_be_visible()
-    expect(page.get_by_role("link", name="portail-ing")).to_be_visible()
+    expect(page.get_by_role("link", name="portail-ing", exact=True)).to_be_visible()
     page.locator("summary").click()
     page.get_by_role("button", name="Log out").click()
     expect(page.get_by_role("heading", name="Log in")).to_be_visible()

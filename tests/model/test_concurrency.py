@@ -182,7 +182,8 @@ def test_puts_and_deletes_of_one_key_end_in_one_of_them(lines: list[Wire]) -> No
         answers = together(lines, act)
         assert {answer.outcome for answer in answers} == {OK, NO_CONTENT}
         found = [wire.ask("GET", "races-one", "key") for wire in lines]
-        assert len({(got.status, got.body) for got in found}) == 1
+        # Refusals differ in their request ids.
+        assert len({got.body if got.status == 200 else got.status for got in found}) == 1
         assert found[0].status == 404 or found[0].body in bodies[::2]
         listed = KEY.findall(lines[turn % CLIENTS].ask("GET", "races-one").body)
         assert listed == ([b"key"] if found[0].status == 200 else [])

@@ -6,6 +6,7 @@ import signal
 import socket
 import ssl
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import SSLError
@@ -49,6 +50,13 @@ def write_certificate(folder: Path) -> int:
 def served_serial(server: LiveServer) -> int:
     host, port = server.address.split(":")
     pem = ssl.get_server_certificate((host, int(port)), timeout=30)
+    return x509.load_pem_x509_certificate(pem.encode()).serial_number
+
+
+def panel_serial(server: LiveServer) -> int:
+    parts = urlsplit(server.panel)
+    assert parts.scheme == "https"
+    pem = ssl.get_server_certificate((parts.hostname or "", parts.port or 0), timeout=30)
     return x509.load_pem_x509_certificate(pem.encode()).serial_number
 
 
@@ -101,10 +109,13 @@ def test_new_certificate_is_served_after_hup_and_a_broken_one_is_not(
     tls_server.signal(signal.SIGHUP)
     # Each worker loads it for itself: ask until both have surely been met.
     wait_until(lambda: all(served_serial(tls_server) == second for _ in range(16)))
+    wait_until(lambda: panel_serial(tls_server) == second)
     (tmp_path / "cert.pem").write_text("broken")
     tls_server.signal(signal.SIGHUP)
-    wait_until(lambda: tls_server.output().count("The old certificate stays in service") == 3)
+    # The supervisor, two workers and the steward, which serves the panel.
+    wait_until(lambda: tls_server.output().count("The old certificate stays in service") == 4)
     assert {served_serial(tls_server) for _ in range(16)} == {second}
+    assert panel_serial(tls_server) == second
 
 
 def test_worker_restarted_after_a_renewal_serves_the_new_certificate(

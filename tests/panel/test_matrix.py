@@ -537,6 +537,25 @@ def test_what_is_denied_changes_nothing(company: Company) -> None:
     assert {name for name in before | after if before.get(name) != after.get(name)} == set()
 
 
+def test_anonymous_visitors_see_what_is_public_and_no_more(company: Company) -> None:
+    visitor, public = company.visitors["N"], company.places["others"] | {"bucket": "open"}
+    for page, row in ROWS.items():
+        if not page.startswith("GET ") or row.script or row.vault or "store" in page:
+            continue
+        shown = company.send("N", page, public)
+        seen = "N" in row.others or page in PUBLIC
+        assert outcome(shown) == ("yes" if seen else "login"), f"{page}: {shown.status}"
+        assert not re.search(r"\b(of-[a-z]|victim|bystander)\b", shown.text), page
+    assert "data.txt" in visitor.get("/browse/open").words
+    assert "data.txt" in visitor.get("/object/open", key="data.txt").words
+
+
+PUBLIC = {
+    "GET /browse/{bucket}", "GET /object/{bucket}", "GET /object/{bucket}/download",
+    "GET /object/{bucket}/code", "GET /zip/{bucket}",
+}  # fmt: skip
+
+
 class Offers(HTMLParser):
     """What a page leads to: paths of its links, and of its forms that have a button to press."""
 

@@ -85,7 +85,14 @@ class System:
 
     def look(self) -> None:
         """See whether S3 is frozen; called once a second."""
-        self._s3 = _refuse if self._shared.frozen() else self._serving
+        self._s3 = self._frozen if self._shared.frozen() else self._serving
+
+    def _frozen(self, request: Request) -> Any:
+        """Refuse, unless S3 is frozen no more: that holds with the next request."""
+        if self._shared.frozen():
+            return _refuse(request)
+        self.look()
+        return self._serving(request)
 
     def _live(self, request: Request) -> Response:
         return Response(200, [_ONLINE, _NO_STORE])

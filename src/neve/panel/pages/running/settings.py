@@ -58,7 +58,7 @@ def act(visit: Visit) -> Response:
     if action == "restart":
         return visit.page("running/restarting.html")
     said = (
-        visit._("The server is frozen: requests of S3 wait until it is unfrozen.")
+        visit._("The server is frozen: requests of S3 are refused until it is unfrozen.")
         if action == "freeze"
         else visit._("The server answers requests of S3 again.")
     )

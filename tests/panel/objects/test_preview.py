@@ -73,6 +73,20 @@ def test_tables_are_tables(administrator: Visitor, s3: Any, ending: str, sign: s
     assert "Only the beginning is shown." in page.words
 
 
+@pytest.mark.parametrize(
+    ("codec", "said"), [("latin-1", "read as Windows-1252"), ("utf-16", "read as UTF-16")]
+)
+def test_tables_of_spreadsheets_are_read(
+    administrator: Visitor, s3: Any, codec: str, said: str
+) -> None:
+    body = f"Stadt;Höhe\nMünchen;{EVIL}\n".encode(codec)
+    page = shown(administrator, s3, f"{codec}.csv", body)
+    assert '<th scope="col">Höhe</th>' in page.text and "<td>München</td>" in page.text
+    assert said in page.words
+    same = shown(administrator, s3, "as-utf8.csv", "Höhe\n".encode())
+    assert "read as" not in same.words
+
+
 def png() -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)

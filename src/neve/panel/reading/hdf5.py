@@ -134,6 +134,7 @@ def _converse(
 
 def main() -> None:
     """Answer one question."""
+    os.nice(10)  # who reads and writes objects goes first
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_MAX, MEMORY_MAX))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

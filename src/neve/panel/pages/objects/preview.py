@@ -8,7 +8,7 @@ type of ours. No more is read of an object than is shown of it.
 import csv
 import io
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.responses import RedirectResponse, Response
 
@@ -16,7 +16,7 @@ from neve.client.errors import ServerError
 from neve.client.s3 import Head
 from neve.panel.pages.objects import kinds, names
 from neve.panel.pages.objects.subject import Subject, subject_of
-from neve.panel.reading import hdf5, headers, netcdf3
+from neve.panel.reading import hdf5, headers, netcdf3, texts
 from neve.panel.routing import get
 from neve.panel.visit import Refused, Visit
 
@@ -33,7 +33,6 @@ _TYPES = frozenset((*_IMAGES.values(), "image/bmp", "image/webp", "image/avif", 
 _JSON = frozenset((".json", ".geojson", ".zattrs", ".zgroup", ".zarray", ".zmetadata", ".ipynb"))
 _TABLES = {".csv": "", ".tsv": "\t", ".tab": "\t"}
 _DELIMITERS = (",", ";", "\t", "|")
-_CONTROLS = frozenset(range(32)) - frozenset(b"\t\n\r\f\x1b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +49,8 @@ class Preview:
     """Whether there is more."""
     why: str = ""
     """Why there is none."""
+    encoding: str = ""
+    """What a text is taken for when it is not UTF-8."""
 
 
 def of(visit: Visit, subject: Subject, head: Head) -> Preview:
@@ -95,7 +96,10 @@ def shown_link(visit: Visit, subject: Subject, type: str, disposition: str) -> s
 
 def read_text(visit: Visit, subject: Subject, size: int) -> str | None:
     """Return an object of that size as text, None when it is none."""
-    return _decoded(_ranged(visit, subject, 0, size), whole=True) if size else ""
+    if not size:
+        return ""
+    found = texts.decoded(_ranged(visit, subject, 0, size), whole=True)
+    return found.text if found else None
 
 
 def _ranged(visit: Visit, subject: Subject, start: int, stop: int) -> bytes:
@@ -160,10 +164,14 @@ def _unreadable(visit: Visit, error: Exception) -> Preview:
 
 
 def _text(visit: Visit, subject: Subject, head: Head, data: bytes) -> Preview:
-    text = _decoded(data, whole=len(data) == head.size)
-    if text is None:
-        return Preview("", why=visit._("There is no preview of this kind of file."))
     cut = len(data) < head.size
+    found = texts.decoded(data, whole=not cut)
+    if found is None:
+        return Preview("", why=visit._("There is no preview of this kind of file."))
+    return replace(_text_preview(subject, found.text, cut), encoding=found.encoding)
+
+
+def _text_preview(subject: Subject, text: str, cut: bool) -> Preview:
     ending = kinds.ending(subject.key)
     if not cut and (ending in _JSON or text.lstrip()[:1] in ("{", "[")):
         pretty = _pretty(text)
@@ -179,18 +187,6 @@ def _text(visit: Visit, subject: Subject, head: Head, data: bytes) -> Preview:
 def _shown(kind: str, text: str, cut: bool) -> Preview:
     lines = names.visible_lines(text[:TEXT_BYTES])
     return Preview(kind, lines, cut=cut or len(text) > TEXT_BYTES)
-
-
-def _decoded(data: bytes, whole: bool) -> str | None:
-    """Return a text in UTF-8, of which a last character may be cut off; None for other bytes."""
-    if _CONTROLS & set(data):
-        return None
-    for drop in range(1 if whole else 4):
-        try:
-            return data[: len(data) - drop].decode("utf-8-sig")
-        except UnicodeDecodeError:
-            continue
-    return None
 
 
 def _pretty(text: str) -> str:

@@ -94,7 +94,9 @@ def test_versions_have_pages_of_their_own(administrator: Visitor, s3: Any) -> No
     answer = administrator.get("/object/versioned/download", follow=False, key="k", version=old)
     assert fetch(answer.headers["location"])[0] == b"old one"
     gone = administrator.get("/object/versioned", key="k")
-    assert gone.status == 404 and "This object does not exist." in gone.words
+    assert gone.status == 404 and "This object was deleted." in gone.words
+    never = administrator.get("/object/versioned", key="never")
+    assert never.status == 404 and "This object does not exist." in never.words
     deleted = administrator.get("/object/versioned", key="k", version=marker)
     assert deleted.status == 404 and "was deleted" in deleted.words
 

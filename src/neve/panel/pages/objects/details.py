@@ -65,7 +65,21 @@ def head_of(visit: Visit, subject: Subject) -> Head:
 
 def gone(visit: Visit, subject: Subject, error: ServerError) -> Response:
     """The page of an object that is not there, or of a version that marks a deletion."""
-    return visit.page("objects/gone.html", 404, subject=subject, marker=error.status == 405)
+    return visit.page(
+        "objects/gone.html",
+        404,
+        subject=subject,
+        marker=error.status == 405,
+        deleted=not subject.version and _was_deleted(visit, subject),
+    )
+
+
+def _was_deleted(visit: Visit, subject: Subject) -> bool:
+    """Whether versions are there of what is not, as far as the visitor may know."""
+    if not visit.may("s3:ListBucketVersions", subject.bucket, subject.key):
+        return False
+    rows = visit.s3.version_page(subject.bucket, subject.key, limit=1).rows
+    return any(row.key == subject.key for row in rows)
 
 
 def download(visit: Visit) -> Response:

@@ -68,10 +68,13 @@ class Files:
 
     def create(self) -> "LocalFileWriter":
         """See `BlobStore.create_file`."""
-        counter = next(self._counter)
-        if counter > COUNTER_MAX:
-            raise StoreFault("this process has used up its file ids; restart it")
-        return LocalFileWriter(self, self._first | counter)
+        for counter in self._counter:
+            if counter > COUNTER_MAX:
+                break
+            # Of a catalog that was put back from a copy, later epochs have left files.
+            with contextlib.suppress(FileExistsError):
+                return LocalFileWriter(self, self._first | counter)
+        raise StoreFault("this process has used up its file ids; restart it")
 
     def open_new(self, id: int) -> tuple[int, bool]:
         """Create the file; its descriptor and whether it takes aligned writes only."""
@@ -146,6 +149,8 @@ class LocalFileWriter:
         """Bytes written to the file."""
         try:
             self._fd, self._direct = files.open_new(id)
+        except FileExistsError:
+            raise
         except OSError as error:
             raise store_fault(error) from error
 

@@ -143,9 +143,14 @@ class Segments:
 
     def delete(self, id: int) -> None:
         """See `BlobStore.delete_segment`."""
+        path = self.path(id)
         try:
             with contextlib.suppress(FileNotFoundError):
-                self._disk.unlink(self.path(id))
+                self._disk.unlink(path)
+            # One that comes back with the power looks like one that the catalog does not know yet,
+            # and its deletions may be gone for good by then.
+            with contextlib.suppress(FileNotFoundError):
+                self._disk.sync_dir(os.path.dirname(path))
         except OSError as error:
             raise store_fault(error) from error
 

@@ -3,7 +3,7 @@
 Order for a group, each step before the next (crash order, `docs/explanation/durability.md`):
   1. the records of all commands are appended to this process's segment in one write;
   2. large groups: the segment is synced. Small ones: their bytes also go into the transaction as a
-     redo row, so that the one sync of step 4 covers them;
+     redo row, so that the one sync of step 4 covers them (of large ones, headers corrected later);
   3. one catalog transaction: each command checks its conditions, then writes its rows;
   4. the catalog is synced, and only then is any command answered.
 A refused command leaves no row, and its records are voided; so are those of a whole group whose
@@ -95,6 +95,9 @@ class Batch:
         self.now = now_us()
         self.append: Any = None
         self.raw: bytearray | None = None
+        self.amended: dict[int, bytes] | None = None
+        """Of a group that was synced before its transaction: the headers corrected since, by their
+        places. The sync of the catalog is to cover them too."""
         self.buckets: dict[str, BucketRow | None] = {}
         self.buckets_changed = False
         self.settings_changed = False
@@ -155,6 +158,8 @@ class Batch:
         if self.raw is not None:
             at = start - self.append.offset
             self.raw[at : at + len(header)] = header
+        elif self.amended is not None:
+            self.amended[start] = header
 
     def count(
         self, tree: int, objects: int, size: int, versions: int = 0, markers: int = 0
@@ -218,11 +223,16 @@ class Batch:
                 txn.add_owned(tree, owner, objects, size)
         if self.settings_changed and self.users is not None:
             self.users.tell()
+        self._finish_segments(txn)
+
+    def _finish_segments(self, txn: Transaction) -> None:
         if self.append is not None:
             live = self.live.pop(self.append.segment, 0)
             txn.add_segment(self.append.segment, self.append.end, live, self.seq_min)
             if self.raw is not None:
                 txn.put_redo(self.append.segment, self.append.offset, bytes(self.raw))
+            for start, header in (self.amended or {}).items():
+                txn.put_redo(self.append.segment, start, header)
         for segment, live in self.live.items():
             if live:
                 txn.add_segment(segment, 0, live)
@@ -439,6 +449,7 @@ class Committer:
         if self._durable:
             if append.raw is None:
                 self._store.sync_segment(append.segment)
+                batch.amended = {}
             else:
                 batch.raw = bytearray(append.raw)
 

@@ -33,7 +33,8 @@ from neve.errors import DomainError, VersioningChanged
 
 IN_FLIGHT_US = 250_000
 """How much older the record of a deletion is than the request: a write that was made before it and
-commits after it must outrank it in a rebuild. Of what it deletes it is always the younger."""
+commits after it must outrank it in a rebuild (`publish.LATE_US`). Of what it deletes it is always
+the younger."""
 
 
 class Deletion(NamedTuple):
@@ -184,7 +185,8 @@ class DeleteObjects(Command):
         if place.replaced is None:
             batch.amend(self, index, records.VOID, 0)
             return Deleted(False)
-        self._told(batch, index, place.seq, records.DELETE)
+        # No younger than it must be: see `IN_FLIGHT_US`.
+        batch.amend(self, index, records.DELETE, place.seq)
         take_out(txn, batch, place.replaced)
         return Deleted(True)
 

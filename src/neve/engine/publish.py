@@ -5,9 +5,14 @@ refuse it, and then writes (`publish`).
 """
 
 from neve.catalog.catalog import ObjectRow, Transaction
+from neve.clock import now_us
 from neve.engine.commit import Batch, Command
 from neve.engine.conditions import Conditions, check_conditions
 from neve.engine.versions import Place, agreed, place_for, put_newest
+
+LATE_US = 100_000
+"""A write that took longer to its transaction (a disk that stalls) gets a new seq there: a deletion
+that has gone before it must not outrank it in a rebuild. Less than `delete.IN_FLIGHT_US`."""
 
 
 class Publication(Command):
@@ -56,6 +61,9 @@ class Publication(Command):
             gone, least = self.place.gone, self.place.seq
         if batch.guard is not None:
             batch.guard.admit(txn, self.tree, self.key, self.owner, gone, size)
+        now = now_us()
+        if seq < now - LATE_US:
+            least = max(least, now)
         if least <= seq:
             return seq
         batch.amend(self, 0, self.records[0].kind, least)

@@ -27,6 +27,7 @@ from neve.catalog.catalog import (
     VersionRow,
 )
 from neve.clock import now_us
+from neve.disk import Disk
 from neve.engine import quota, records
 from neve.engine.backup import Progress, silent
 from neve.engine.commit import RECORD_BYTES
@@ -49,6 +50,8 @@ from neve.engine.versions import (
 from neve.errors import StoreFault
 
 GROUP = 2000
+UNFINISHED = CATALOG + ".unfinished"
+"""What the new catalog is called until it is whole."""
 OF_STANDING = (records.OBJECT, records.OBJECT_AT, records.MARKER)
 """Kinds of records that tell a version, not its end."""
 
@@ -392,23 +395,38 @@ def _tells_lock(kind: int, fields: list[Any]) -> bool:
 def rebuild(folder: str, progress: Progress = silent) -> Rebuilt:
     """Make a new catalog for the store in `folder`, which nobody may be serving.
 
-    The old catalog is renamed to `catalog.db.lost-<time>`. When this fails half-way the new one is
-    removed, so that it can be run again. Raises: StoreRefused, StoreFault.
+    The old catalog is renamed to `catalog.db.lost-<time>`. The new one gets its name only when it
+    is whole: to a server that is started on half of one, the other segments would be garbage. So
+    when this fails or is killed half-way the store has no catalog, and it can be run again.
+
+    Raises: StoreRefused, StoreFault.
     """
     path = os.path.join(folder, CATALOG)
     move_aside(path)
-    catalog = open_catalog(folder, create=True)
-    done = False
+    remove_catalog(os.path.join(folder, UNFINISHED))
+    catalog = open_catalog(folder, name=UNFINISHED, create=True)
     try:
         store = open_blobs(folder, catalog, epoch=0)
         result = Rebuilder(catalog, store, progress).run()
         store.close()
-        done = True
-        return result
-    finally:
+    except BaseException:
         catalog.close()
-        if not done:
-            remove_catalog(path)
+        remove_catalog(os.path.join(folder, UNFINISHED))
+        raise
+    catalog.close()
+    _give_name(folder)
+    return result
+
+
+def _give_name(folder: str) -> None:
+    """Make the catalog that is whole now that of the store, durable."""
+    new, path = os.path.join(folder, UNFINISHED), os.path.join(folder, CATALOG)
+    # The catalog itself last: a log without one is no store that could be started.
+    for suffix in ("-wal", ""):
+        if os.path.exists(new + suffix):
+            os.rename(new + suffix, path + suffix)
+    remove_catalog(new)
+    Disk().sync_dir(folder)
 
 
 def move_aside(path: str) -> None:

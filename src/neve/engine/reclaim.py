@@ -160,13 +160,10 @@ class Reclaimer:
             if group:
                 self._move(row.id, group)
 
-            def give_up(txn: Transaction) -> None:
-                txn.delete_segment(row.id)
-                txn.add_garbage(SEGMENT, row.id, now_us())
-
-            change(self._catalog, give_up)
-            self._looked.pop(row.id, None)
-            return 1
+            if change(self._catalog, lambda txn: _give_up(txn, row.id)):
+                self._looked.pop(row.id, None)
+                return 1
+            log.error("segment %d is kept: rows refer to bytes without a record", row.id)
         self._looked[row.id] = now_us()
         return 0
 
@@ -284,6 +281,16 @@ class Reclaimer:
         if old:
             change(self._catalog, abort)
         return len(old)
+
+
+def _give_up(txn: Transaction, id: int) -> bool:
+    """Forget a segment, unless rows still refer to it: objects whose records are damaged, so that
+    the scan did not see them, but whose bytes may be whole."""
+    if any(row.live > 0 for row in txn.segments() if row.id == id):
+        return False
+    txn.delete_segment(id)
+    txn.add_garbage(SEGMENT, id, now_us())
+    return True
 
 
 class Needed(NamedTuple):

@@ -23,13 +23,14 @@ CATALOG = "catalog.db"
 def open_catalog(
     folder: str,
     *,
+    name: str = CATALOG,
     create: bool = False,
     readonly: bool = False,
     disk: Disk | None = None,
     vfs: str | None = None,
 ) -> SqliteCatalog:
     """The catalog of a folder (`disk`, `vfs`: doors that tests put in). Raises: StoreRefused."""
-    path = os.path.join(folder, CATALOG)
+    path = os.path.join(folder, name)
     return SqliteCatalog(path, create=create, readonly=readonly, disk=disk, vfs=vfs)
 
 

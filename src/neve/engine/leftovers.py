@@ -17,7 +17,19 @@ from typing import NamedTuple
 from neve.blobs.blobs import FIRST, SEGMENT, UNTOLD, BlobStore, Tail
 from neve.catalog.catalog import Reader
 from neve.engine import records
-from neve.errors import BlobMissing
+from neve.errors import BlobMissing, StoreFault
+
+_BEHIND = (
+    "segment %d holds several commits more than the catalog knows: the catalog is older than the"
+    " segments. To have what is newer, stop the server now and run neve rebuild: compaction will"
+    " drop it."
+)
+_UNTOLD = (
+    "segment %d holds records of an earlier version that the catalog does not know. If an older"
+    " catalog was put back, stop the server now and run neve rebuild to have what is newer. Else a"
+    " crash left them, and a rebuild would do what was never acknowledged: back up the store"
+    " instead."
+)
 
 log = logging.getLogger("neve.engine")
 
@@ -28,7 +40,7 @@ class Leftovers(NamedTuple):
     voided: int
     """Records voided."""
     behind: bool
-    """Whether the catalog is older than the segments."""
+    """Whether the catalog is older than the segments, or may be."""
 
 
 def void_leftovers(reader: Reader, store: BlobStore) -> Leftovers:
@@ -42,14 +54,13 @@ def void_leftovers(reader: Reader, store: BlobStore) -> Leftovers:
             tail = store.scan_tail(id, end)
         except BlobMissing:
             continue
+        except StoreFault as error:
+            # Whether the catalog is the older cannot be told.
+            log.error("segment %d cannot be read, what a crash left stays: %s", id, error)
+            return Leftovers(0, True)
         starts = _uncommitted(tail)
         if starts is None:
-            log.warning(
-                "segment %d holds several commits more than the catalog knows: the catalog is older"
-                " than the segments. To have what is newer, stop the server now and run neve"
-                " rebuild: compaction will drop it.",
-                id,
-            )
+            log.warning(_UNTOLD if any(each.place == UNTOLD for each in tail) else _BEHIND, id)
             return Leftovers(0, True)
         if starts:
             found.append((id, starts))

@@ -14,6 +14,7 @@ import pytest
 
 from neve.blobs.blobs import Blob, unpack_blob
 from neve.catalog.catalog import ObjectRow
+from neve.engine.backup import backup, restore
 from neve.engine.conditions import NO_CONDITIONS
 from neve.engine.rebuild import rebuild
 from neve.engine.store import CATALOG, open_engine, prepare
@@ -34,6 +35,13 @@ import os, signal, sys
 from neve.engine import rebuild
 rebuild.Rebuilder._finish = lambda self: os.kill(os.getpid(), signal.SIGKILL)
 rebuild.rebuild(sys.argv[1])
+"""
+
+
+DIE_WHILE_RESTORING = """
+import os, signal, sys
+from neve.engine import backup
+backup.restore(sys.argv[1], sys.argv[2], lambda done, total: os.kill(os.getpid(), signal.SIGKILL))
 """
 
 
@@ -98,6 +106,27 @@ def test_a_rebuild_killed_half_way_leaves_no_catalog_to_start_on(tmp_path: Path)
     assert rebuild(str(tmp_path)).damaged == []
     assert contents(tmp_path) == {"key": b"kept"}
     assert not list(tmp_path.glob("*unfinished*"))
+
+
+def test_a_restore_killed_half_way_leaves_no_catalog_to_start_on(tmp_path: Path) -> None:
+    async def fill(store: Store) -> None:
+        await make_bucket(store)
+        for n in range(3):
+            await store.put(store.engine.bucket("bucket"), f"k{n}", pattern(3000, n))
+
+    (tmp_path / "live").mkdir()
+    on_folder(tmp_path / "live", fill)
+    prepare(str(tmp_path / "live"))
+    backup(str(tmp_path / "live"), str(tmp_path / "copy"))
+    arguments = [str(tmp_path / "copy"), str(tmp_path / "restored")]
+    killed = subprocess.run([sys.executable, "-c", DIE_WHILE_RESTORING, *arguments], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert list((tmp_path / "restored").iterdir())
+    with pytest.raises(StoreRefused):
+        prepare(str(tmp_path / "restored"))
+    restore(str(tmp_path / "copy"), str(tmp_path / "again"))
+    assert contents(tmp_path / "again") == {f"k{n}": pattern(3000, n) for n in range(3)}
+    assert not list((tmp_path / "again").glob("*unfinished*"))
 
 
 def test_compaction_keeps_bytes_whose_record_is_damaged(tmp_path: Path) -> None:

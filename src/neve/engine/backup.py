@@ -19,7 +19,7 @@ from neve.clock import new_id, now_us
 from neve.disk import Disk
 from neve.engine.reclaim import HOLD, change, referenced_files
 from neve.engine.recover import mark_clean
-from neve.engine.store import CATALOG, open_blobs, open_catalog
+from neve.engine.store import CATALOG, UNFINISHED, give_name, open_blobs, open_catalog
 from neve.errors import BlobMissing, StoreRefused
 
 HOLD_S = 120
@@ -108,18 +108,21 @@ def backup(folder: str, target: str, progress: Progress = silent) -> BackedUp:
 
 
 def restore(source: str, folder: str, progress: Progress = silent) -> BackedUp:
-    """Copy a whole backup to a new or empty folder, ready to be served. Raises: StoreRefused."""
+    """Copy a whole backup to a new or empty folder, ready to be served. Raises: StoreRefused.
+
+    The catalog gets its name last: what a killed restore leaves is no store that could be started.
+    """
     if not os.path.exists(os.path.join(source, DONE)):
         raise StoreRefused(f"{source} is not a whole backup: it has no file {DONE}")
     if os.path.isdir(folder) and os.listdir(folder):
         raise StoreRefused(f"{folder} is not empty: restore into a new folder")
     os.makedirs(folder, exist_ok=True)
-    _copy(os.path.join(source, CATALOG), os.path.join(folder, CATALOG))
-    done = _copy_blobs(source, folder, progress)
+    _copy(os.path.join(source, CATALOG), os.path.join(folder, UNFINISHED))
+    done = _copy_blobs(source, folder, progress, UNFINISHED)
     for name in COPIED_NAMES:
         if os.path.exists(os.path.join(source, name)):
             _copy(os.path.join(source, name), os.path.join(folder, name))
-    Disk().sync_dir(folder)
+    give_name(folder)
     return done
 
 
@@ -151,9 +154,9 @@ def _identity(folder: str) -> bytes | None:
         return None
 
 
-def _copy_blobs(folder: str, target: str, progress: Progress) -> BackedUp:
+def _copy_blobs(folder: str, target: str, progress: Progress, name: str = CATALOG) -> BackedUp:
     """Copy every segment and file that the catalog in `target` names; remove the others there."""
-    catalog = open_catalog(target, readonly=True)
+    catalog = open_catalog(target, name=name, readonly=True)
     here = open_catalog(folder, readonly=True)
     try:
         from_store = open_blobs(folder, here, epoch=0)
@@ -173,15 +176,15 @@ def _copy_blobs(folder: str, target: str, progress: Progress) -> BackedUp:
             copied_bytes += size
         done += size
         progress(done, total)
-    _cut_segments(target)
+    _cut_segments(target, name)
     _remove_others(target, set(wanted.values()))
     return BackedUp(len(wanted), total, copied, copied_bytes)
 
 
-def _cut_segments(target: str) -> None:
+def _cut_segments(target: str, name: str) -> None:
     """Take off copied segments what was appended after the moment of the catalog in `target`: a
     rebuild there would do some of the changes that came later, and not others."""
-    catalog = open_catalog(target, readonly=True)
+    catalog = open_catalog(target, name=name, readonly=True)
     try:
         store = open_blobs(target, catalog, epoch=0)
         for row in catalog.reader().segments():

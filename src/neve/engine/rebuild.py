@@ -27,7 +27,6 @@ from neve.catalog.catalog import (
     VersionRow,
 )
 from neve.clock import now_us
-from neve.disk import Disk
 from neve.engine import quota, records
 from neve.engine.backup import Progress, silent
 from neve.engine.commit import RECORD_BYTES
@@ -37,7 +36,14 @@ from neve.engine.manifests import blobs_of, decode_manifest
 from neve.engine.recover import EPOCH, SWEEP_BEFORE
 from neve.engine.scrub import count_tree, count_versions
 from neve.engine.settings import SEQ
-from neve.engine.store import CATALOG, open_blobs, open_catalog
+from neve.engine.store import (
+    CATALOG,
+    UNFINISHED,
+    give_name,
+    open_blobs,
+    open_catalog,
+    remove_catalog,
+)
 from neve.engine.versions import (
     ENABLED,
     LOCK,
@@ -50,8 +56,6 @@ from neve.engine.versions import (
 from neve.errors import StoreFault
 
 GROUP = 2000
-UNFINISHED = CATALOG + ".unfinished"
-"""What the new catalog is called until it is whole."""
 OF_STANDING = (records.OBJECT, records.OBJECT_AT, records.MARKER)
 """Kinds of records that tell a version, not its end."""
 
@@ -414,19 +418,8 @@ def rebuild(folder: str, progress: Progress = silent) -> Rebuilt:
         remove_catalog(os.path.join(folder, UNFINISHED))
         raise
     catalog.close()
-    _give_name(folder)
+    give_name(folder)
     return result
-
-
-def _give_name(folder: str) -> None:
-    """Make the catalog that is whole now that of the store, durable."""
-    new, path = os.path.join(folder, UNFINISHED), os.path.join(folder, CATALOG)
-    # The catalog itself last: a log without one is no store that could be started.
-    for suffix in ("-wal", ""):
-        if os.path.exists(new + suffix):
-            os.rename(new + suffix, path + suffix)
-    remove_catalog(new)
-    Disk().sync_dir(folder)
 
 
 def move_aside(path: str) -> None:
@@ -435,9 +428,3 @@ def move_aside(path: str) -> None:
     for suffix in ("", "-wal", "-shm"):
         if os.path.exists(path + suffix):
             os.rename(path + suffix, aside + suffix)
-
-
-def remove_catalog(path: str) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        if os.path.exists(path + suffix):
-            os.unlink(path + suffix)

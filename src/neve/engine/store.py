@@ -18,6 +18,8 @@ from neve.engine.recover import EPOCH, Recovered, mark_clean, recover
 from neve.errors import StoreRefused
 
 CATALOG = "catalog.db"
+UNFINISHED = CATALOG + ".unfinished"
+"""What a new catalog is called until it and all that it names are there."""
 
 
 def open_catalog(
@@ -32,6 +34,24 @@ def open_catalog(
     """The catalog of a folder (`disk`, `vfs`: doors that tests put in). Raises: StoreRefused."""
     path = os.path.join(folder, name)
     return SqliteCatalog(path, create=create, readonly=readonly, disk=disk, vfs=vfs)
+
+
+def give_name(folder: str) -> None:
+    """Make the catalog that is whole now that of the store, durable."""
+    new, path = os.path.join(folder, UNFINISHED), os.path.join(folder, CATALOG)
+    # The catalog itself last: a log without one is no store that could be started.
+    for suffix in ("-wal", ""):
+        if os.path.exists(new + suffix):
+            os.rename(new + suffix, path + suffix)
+    remove_catalog(new)
+    Disk().sync_dir(folder)
+
+
+def remove_catalog(path: str) -> None:
+    """Remove a catalog with its log, as far as they are there."""
+    for suffix in ("", "-wal", "-shm"):
+        if os.path.exists(path + suffix):
+            os.unlink(path + suffix)
 
 
 def open_blobs(

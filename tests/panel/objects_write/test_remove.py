@@ -133,7 +133,7 @@ def test_all_versions_are_deleted_for_good_only_when_asked(
         client.put_object(Bucket=bucket, Key=key, Body=b"x")
     done = administrator.post(f"/remove/{bucket}/now", key="a", prefix="c/", folder="", purge="on")
     assert "4 versions were deleted for good." in done.words
-    assert "Undo" not in done.words
+    assert "Undo" not in done.words and "They are kept" not in done.words
     rows = client.list_object_versions(Bucket=bucket)
     assert [row["Key"] for row in rows["Versions"]] == ["ab"]
 
@@ -222,3 +222,4 @@ def test_undo_is_offered_only_to_who_may_remove_markers(
     done = writer.post(f"/remove/{bucket}/now", key="a", folder="")
     assert "1 object was deleted." in done.words
     assert "Undo" not in done.words
+    assert "They are kept" in done.words

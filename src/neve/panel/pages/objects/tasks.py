@@ -122,7 +122,9 @@ def run(
     if task.runs or task.failed or task.skipped or task.error:
         return visit.go(f"/tasks/{task.name}")
     offer_undo(visit, task)
-    visit.tell(said(visit, task), undo=task.undo)
+    kept = task.kind == REMOVE and task.markers.count and not task.undo
+    hint = f" {_where_kept(visit)}" if kept else ""
+    visit.tell(said(visit, task) + hint, undo=task.undo)
     return visit.go(f"/browse/{bucket}", prefix=folder)
 
 
@@ -189,6 +191,11 @@ def offer_undo(visit: Visit, task: Task) -> None:
         :-UNDOS_MAX
     ]:
         session.undo.pop(name, None)
+
+
+def _where_kept(visit: Visit) -> str:
+    """What is said to those who may not undo a deletion: they may restore each object."""
+    return visit._("They are kept: “Show versions and deleted objects” leads to them.")
 
 
 def _title(visit: Visit, kind: str) -> str:

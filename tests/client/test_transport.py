@@ -63,6 +63,18 @@ def test_one_connection_serves_many_requests() -> None:
         assert len({asked.port for asked in server.asked}) == 1
 
 
+def test_a_stream_that_is_closed_twice_gives_its_connection_back_once() -> None:
+    with ScriptedServer(Scripted()) as server:
+        sender = transport_to(server)
+        stream = sender.stream("GET", "b", "k")
+        stream.read()
+        stream.close()
+        stream.close()
+        first = sender.connections.take(sender.host)
+        assert sender.connections.kept(sender.host) is None
+        first.close()
+
+
 def test_a_busy_server_is_asked_again() -> None:
     busy = Scripted(503, error("SlowDown"))
     with ScriptedServer(busy, busy, Scripted(200, b"done")) as server:

@@ -58,7 +58,7 @@ class Stream:
         self.status = raw.status
         self.headers = headers
         self._raw = raw
-        self._done = done
+        self._done: Callable[[bool], None] | None = done
 
     @property
     def size(self) -> int:
@@ -87,10 +87,13 @@ class Stream:
             yield piece
 
     def close(self) -> None:
-        """Give the connection back if the body was read to its end, else close it."""
+        """Give the connection back if the body was read to its end, else close it; once."""
+        done, self._done = self._done, None
+        if done is None:
+            return
         if not self._raw.isclosed() and self._raw.length == 0:
             self._raw.read()
-        self._done(self._raw.isclosed())
+        done(self._raw.isclosed())
 
     def __enter__(self) -> Self:
         return self

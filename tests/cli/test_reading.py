@@ -225,6 +225,8 @@ def test_diff_by_time_and_content(neve: CommandLine, filled: str, client: Any) -
     later = time.time() + 3600
     os.utime(local / "b2", (later, later))
     (local / "a.txt").write_bytes(b"xxxxy")
+    same = client.head_object(Bucket=filled, Key="a.txt")["LastModified"].timestamp()
+    os.utime(local / "a.txt", (same, same))
     name = f"live/{filled}"
     assert neve.run("diff", "local", name).stdout == ""
     rows = neve.json("diff", "--newer", "local", name, status=1)

@@ -123,6 +123,8 @@ def test_a_full_store_serves_reads_and_deletes_and_recovers(tmp_path: Path, kind
         fill(fillers, kill=server)
         server.start()
         check(server, fillers)
+        # What was half-written has made room at the start: that is filled again as well.
+        fill(fillers)
         assert not accepts(server, 2 * MIB)
 
         with Wire(server) as wire:

@@ -63,6 +63,8 @@ class Segments:
         self._unused: int | None = None
         """An id whose file could not be created: the next attempt takes it."""
         self._durable: set[str] = set()
+        self._torn: dict[tuple[int, int], bytes] = {}
+        """Headers whose amendment failed, as they were before: by salt and place."""
         self._broken: StoreReadOnly | None = None
 
     def path(self, id: int) -> str:
@@ -111,10 +113,16 @@ class Segments:
             raise store_fault(error) from error
 
     def _amend(self, fd: int, salt: int, start: int, kind: int, seq: int) -> bytes:
-        header = os.pread(fd, RECORD_HEADER_BYTES, start)
-        assert unpack_header(header, salt, start), "not the start of a record"
-        header = amend_header(header, salt, start, kind, seq)
-        write_all(self._disk, fd, header, start)
+        # A disk that failed in the middle of an amendment may have left half a header.
+        before = self._torn.get((salt, start)) or os.pread(fd, RECORD_HEADER_BYTES, start)
+        assert unpack_header(before, salt, start), "not the start of a record"
+        header = amend_header(before, salt, start, kind, seq)
+        try:
+            write_all(self._disk, fd, header, start)
+        except OSError:
+            self._torn[salt, start] = before
+            raise
+        self._torn.pop((salt, start), None)
         return header
 
     def sync(self, id: int) -> None:

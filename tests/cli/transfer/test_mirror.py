@@ -182,27 +182,15 @@ def test_versions(neve: CommandLine, tmp_path: Path) -> None:
             client.delete_object(Bucket="history", Key="k1")
 
         def history(server: LiveServer) -> list[Any]:
-            listed = server.client().list_object_versions(Bucket="history")
-            found: list[Any] = [
-                (
-                    row["Key"],
-                    row["LastModified"],
-                    row["IsLatest"],
-                    server.client()
-                    .get_object(Bucket="history", Key=row["Key"], VersionId=row["VersionId"])[
-                        "Body"
-                    ]
-                    .read(),
-                )
-                for row in listed["Versions"]
-            ]
-            found += [
-                (row["Key"], row["LastModified"], row["IsLatest"], None)
-                for row in listed["DeleteMarkers"]
-            ]
-            return [
-                (key, latest, data) for key, _, latest, data in sorted(found, key=lambda r: r[:2])
-            ]
+            """Versions and markers in the order of the listing: newest first within a key."""
+            client = server.client()
+            listed = client.list_object_versions(Bucket="history")
+            found: list[Any] = [(row["Key"], row["IsLatest"]) for row in listed["DeleteMarkers"]]
+            for row in listed["Versions"]:
+                of = {"Key": row["Key"], "VersionId": row["VersionId"]}
+                body = client.get_object(Bucket="history", **of)["Body"].read()
+                found.append((row["Key"], row["IsLatest"], body))
+            return found
 
         for number in range(5):
             change(number)

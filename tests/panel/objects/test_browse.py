@@ -44,13 +44,17 @@ def many(s3: Any) -> Iterator[str]:
 
 def rows(shown: Shown) -> list[str]:
     """The names in the table."""
-    found = re.findall(r'<td class="break">.*?<a href="[^"]*">(.*?)</a>', shown.text, re.DOTALL)
+    found = re.findall(
+        r'<td class="break">.*?<a class="exact" href="[^"]*">(.*?)</a>', shown.text, re.DOTALL
+    )
     return [html.unescape(each) for each in found]
 
 
 def links(shown: Shown) -> dict[str, str]:
     """Where each name of the table leads."""
-    found = re.findall(r'<td class="break">.*?<a href="([^"]*)">(.*?)</a>', shown.text, re.DOTALL)
+    found = re.findall(
+        r'<td class="break">.*?<a class="exact" href="([^"]*)">(.*?)</a>', shown.text, re.DOTALL
+    )
     return {html.unescape(name): html.unescape(link) for link, name in found}
 
 

@@ -11,7 +11,6 @@ from neve.cli.verbs.admin.service._service import act, add_service
 EXAMPLES = """\
 examples:
   neve admin service freeze pavics
-  neve admin service unfreeze pavics
 """
 RESULTS = (AdminDone, Failure)
 

@@ -88,6 +88,18 @@ def test_a_segment_that_cannot_be_cut_is_left(store: LocalBlobStore, disk: Faili
     assert seqs(store, second.segment) == [2]
 
 
+def test_a_header_torn_while_it_is_amended_is_amended_after_all(
+    store: LocalBlobStore, disk: FailingDisk
+) -> None:
+    append = store.append([record(b"one", seq=1), record(b"two", seq=2)], 0)
+    disk.choose = fail_on("pwrite", errno.ENOSPC, written=10)
+    with pytest.raises(StoreFull):
+        store.amend(append.segment, append.starts[0], 9, 7)
+    disk.choose = None
+    store.amend(append.segment, append.starts[0], 9, 7)
+    assert seqs(store, append.segment) == [7, 2]
+
+
 def test_a_full_disk_does_not_use_up_segment_ids(store: LocalBlobStore, disk: FailingDisk) -> None:
     for operation in ("open", "pwrite", "fdatasync", "sync_dir") * 3:
         disk.choose = fail_on(operation, errno.ENOSPC, path="segments/")

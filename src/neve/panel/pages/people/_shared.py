@@ -3,6 +3,8 @@
 import secrets
 import string
 
+from starlette.responses import Response
+
 from neve.client.identities import Identities
 from neve.panel.upstream import Ask, May
 from neve.panel.visit import Refused, Visit
@@ -54,3 +56,16 @@ def bucket_names(visit: Visit) -> list[str]:
     if not visit.may("s3:ListAllMyBuckets"):
         return []
     return [bucket.name for bucket in visit.s3.buckets()]
+
+
+def change_policies(visit: Visit, kind: str, give: bool) -> Response:
+    """Give a policy to a user or a group (`kind`), or take it away."""
+    name, policy = named(visit, "name"), visit.field("policy")
+    if policy and give:
+        identities(visit).attach([policy], **{kind: name})
+        visit.tell(visit._("%(name)s has the policy %(policy)s now.", name=name, policy=policy))
+    elif policy:
+        identities(visit).detach([policy], **{kind: name})
+        said = visit._("%(name)s has the policy %(policy)s no more.", name=name, policy=policy)
+        visit.tell(said)
+    return visit.go(f"/{kind}", name=name)

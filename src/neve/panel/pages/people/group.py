@@ -1,8 +1,16 @@
 """One group: members, policies, state."""
 
+from functools import partial
+
 from starlette.responses import Response
 
-from neve.panel.pages.people._shared import abilities, bucket_names, identities, named
+from neve.panel.pages.people._shared import (
+    abilities,
+    bucket_names,
+    change_policies,
+    identities,
+    named,
+)
 from neve.panel.routing import get, post
 from neve.panel.visit import Visit
 
@@ -56,25 +64,6 @@ def take_out(visit: Visit) -> Response:
     return _back(visit, name)
 
 
-def attach(visit: Visit) -> Response:
-    """Give a policy."""
-    name, policy = named(visit, "name"), visit.field("policy")
-    if policy:
-        identities(visit).attach([policy], group=name)
-        said = visit._("%(name)s has the policy %(policy)s now.", name=name, policy=policy)
-        visit.tell(said)
-    return _back(visit, name)
-
-
-def detach(visit: Visit) -> Response:
-    """Take a policy away."""
-    name, policy = named(visit, "name"), visit.field("policy")
-    identities(visit).detach([policy], group=name)
-    said = visit._("%(name)s has the policy %(policy)s no more.", name=name, policy=policy)
-    visit.tell(said)
-    return _back(visit, name)
-
-
 def remove(visit: Visit) -> Response:
     """Remove a group that nobody is in."""
     name = named(visit, "name")
@@ -92,7 +81,7 @@ ROUTES = [
     post("/group/state", set_state),
     post("/group/add", add),
     post("/group/take-out", take_out),
-    post("/group/attach", attach),
-    post("/group/detach", detach),
+    post("/group/attach", partial(change_policies, kind="group", give=True)),
+    post("/group/detach", partial(change_policies, kind="group", give=False)),
     post("/group/remove", remove),
 ]

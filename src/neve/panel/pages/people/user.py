@@ -1,11 +1,14 @@
 """One user: what it may do, its groups and keys, and changing all of that."""
 
+from functools import partial
+
 from starlette.responses import Response
 
 from neve.client.errors import ServerError
 from neve.panel.pages.people._shared import (
     abilities,
     bucket_names,
+    change_policies,
     chosen_secret,
     identities,
     named,
@@ -74,25 +77,6 @@ def set_secret(visit: Visit) -> Response:
     )
 
 
-def attach(visit: Visit) -> Response:
-    """Give a policy."""
-    name, policy = named(visit, "name"), visit.field("policy")
-    if policy:
-        identities(visit).attach([policy], user=name)
-        said = visit._("%(name)s has the policy %(policy)s now.", name=name, policy=policy)
-        visit.tell(said)
-    return _back(visit, name)
-
-
-def detach(visit: Visit) -> Response:
-    """Take a policy away."""
-    name, policy = named(visit, "name"), visit.field("policy")
-    identities(visit).detach([policy], user=name)
-    said = visit._("%(name)s has the policy %(policy)s no more.", name=name, policy=policy)
-    visit.tell(said)
-    return _back(visit, name)
-
-
 def join(visit: Visit) -> Response:
     """Put the user into a group."""
     name, group = named(visit, "name"), visit.field("group")
@@ -146,8 +130,8 @@ ROUTES = [
     get("/user", show),
     post("/user/state", set_state),
     post("/user/secret", set_secret),
-    post("/user/attach", attach),
-    post("/user/detach", detach),
+    post("/user/attach", partial(change_policies, kind="user", give=True)),
+    post("/user/detach", partial(change_policies, kind="user", give=False)),
     post("/user/join", join),
     post("/user/leave", leave),
     get("/user/remove", ask_removal),

@@ -8,7 +8,7 @@ each piece that is there is checked again.
 
 import os
 import threading
-from functools import partial
+from functools import lru_cache, partial
 
 from neve.cli.output import Result
 from neve.cli.target import Local, Remote
@@ -87,15 +87,21 @@ def _take(engine: Engine, pair: Pair, meter: FileMeter, reply: Reply) -> Copied:
 
 
 def _commit(engine: Engine, landing: Landing, headers: dict[str, str]) -> None:
-    from email.utils import parsedate_to_datetime
-
     modified = None
     if "last-modified" in headers:
-        modified = parsedate_to_datetime(headers["last-modified"]).timestamp()
+        modified = _seconds_of(headers["last-modified"])
     kept = engine.settings.preserve and MC_ATTRS in headers
     if kept and apply_attributes(landing.file, headers[MC_ATTRS]):
         modified = None
     landing.commit(modified)
+
+
+@lru_cache(64)
+def _seconds_of(date: str) -> float:
+    """Kept, because objects that were written together have the same date."""
+    from email.utils import parsedate_to_datetime
+
+    return parsedate_to_datetime(date).timestamp()
 
 
 def _copied(pair: Pair, size: int, headers: dict[str, str], expected: Expected) -> Copied:

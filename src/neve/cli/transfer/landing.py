@@ -18,6 +18,9 @@ from neve.client.errors import ClientError
 SUFFIX = ".neve-part"
 _NAME_BYTES_MAX = 255
 _RESERVE_FROM = 1 << 20
+_WRITE_BYTES = 1 << 18
+"""At once. A write has the page cache allocate blocks of its size; those of 1 MiB a virtual machine
+that gives free memory back to its host has to get from there: 8 s for 2 GiB instead of 0.5."""
 
 
 def is_temporary(name: str) -> bool:
@@ -81,10 +84,12 @@ class Landing:
         self._goes_on = goes_on
         _check(path)
         folder, base = os.path.split(path)
-        if folder:
-            os.makedirs(folder, exist_ok=True)
         self._temporary = os.path.join(folder, _hidden(base))
-        self.file = self._open()
+        try:
+            self.file = self._open()
+        except (FileNotFoundError, NotADirectoryError):
+            os.makedirs(folder or ".", exist_ok=True)
+            self.file = self._open()
         self._committed = False
         self._writing = threading.Lock()
         if size >= _RESERVE_FROM:
@@ -106,8 +111,9 @@ class Landing:
                     f"{self.path} is being written already, for another key or by another process."
                 )
                 raise ClientError(sentence, "Busy", self.path) from error
-            if _same_file(file, self._temporary):
-                if not self._goes_on:
+            found = os.fstat(file)
+            if _is_at(found, self._temporary):
+                if found.st_size and not self._goes_on:
                     os.ftruncate(file, 0)
                 return file
             os.close(file)  # Another process gave it its name just now: it is not ours.
@@ -119,7 +125,7 @@ class Landing:
         # in ranges that was 6.2 s instead of 3.5 on two cores.
         with self._writing:
             while view:
-                count = os.pwrite(self.file, view, position)
+                count = os.pwrite(self.file, view[:_WRITE_BYTES], position)
                 view, position = view[count:], position + count
 
     def start_writing_out(self, position: int, size: int) -> None:
@@ -192,8 +198,9 @@ def _hidden(base: str) -> str:
     return f".{hashlib.sha256(os.fsencode(base)).hexdigest()}{SUFFIX}"
 
 
-def _same_file(file: int, path: str) -> bool:
+def _is_at(found: os.stat_result, path: str) -> bool:
+    """Whether the file that was opened still has this name."""
     try:
-        return os.path.samestat(os.fstat(file), os.stat(path, follow_symlinks=False))
+        return os.path.samestat(found, os.stat(path, follow_symlinks=False))
     except FileNotFoundError:
         return False

@@ -4,8 +4,8 @@ A job ends by calling `done` once, in its own thread or later in another: a job 
 object) has its pieces done before any new job is begun. Adaptive: the number of threads at work
 grows as long as more of them move more, and falls when a server says that it is too busy.
 
-Invariants: never more than a few jobs wait, however long the iterator of jobs is; what a job raises
-ends that job alone, save for what would end every other in the same way (`hopeless`).
+Invariants: never more than a hundred-odd jobs wait, however long the iterator of jobs is; what a
+job raises ends that job alone, save for what would end every other in the same way (`hopeless`).
 """
 
 import errno
@@ -29,6 +29,10 @@ AT_PIECES_MAX = 16
 PERIOD_S = 0.5
 OBJECT_WEIGHT = 1 << 16
 """What an object counts beside its bytes when two speeds are compared."""
+_WAITING_MAX, _WAITING_LOW = 128, 64
+"""Jobs that wait, and how few there are when more are asked for."""
+_TELL_S = 0.1
+"""How long a result may wait to be told."""
 _JOIN_S = 10.0
 _HOPELESS = (
     "Refused", "UnknownHost", "Certificate", "InvalidAccessKeyId", "SignatureDoesNotMatch",
@@ -79,6 +83,8 @@ class Pool:
         """Do all jobs; yield their results as they come."""
         try:
             for job in jobs:
+                while self._full():
+                    yield from self._drain()
                 if not self._submit(job):
                     break
                 yield from self._drain()
@@ -122,6 +128,17 @@ class Pool:
         for thread in self._threads:
             thread.join(_JOIN_S)
 
+    def _full(self) -> bool:
+        """Wait until there is room for many jobs, or something may be told; return whether not yet.
+
+        For many, because two threads that wake each other for each job do little else.
+        """
+        with self._lock:
+            if len(self._waiting) < _WAITING_MAX or self._ended:
+                return False
+            self._news.wait(_TELL_S)
+            return len(self._waiting) >= _WAITING_MAX and not self._ended
+
     def _submit(self, job: Job) -> bool:
         """Have a job waiting; return whether there will be more."""
 
@@ -132,8 +149,6 @@ class Pool:
                 self._done([failed(error, job.target)])
 
         with self._lock:
-            while len(self._waiting) >= 2 * self.most and not self._results and not self._ended:
-                self._news.wait()
             if self._ended:
                 return False
             self._open += 1
@@ -160,17 +175,18 @@ class Pool:
                         self._open -= len(self._waiting)
                         self._waiting.clear()
                 self._results.append(result)
-            self._news.notify()
+            if not self._open or self.hopeless:
+                self._news.notify()
 
     def _drain(self) -> Iterator[Result]:
         while self._results:
             yield self._results.popleft()
 
     def _wait(self) -> bool:
-        """Wait for news; return whether jobs are under way."""
+        """Wait until all is done or something may be told; return whether jobs are under way."""
         with self._lock:
-            while self._open and not self._results and not self._stopped:
-                self._news.wait()
+            if self._open and not self._stopped:
+                self._news.wait(_TELL_S)
             return bool(self._open) and not self._stopped
 
     def _staff(self) -> None:
@@ -194,7 +210,7 @@ class Pool:
                 if queue is self._urgent and not queue:
                     self._work.notify(self._allowed)
                 self._at_work += 1
-                if len(self._waiting) == self.most:
+                if len(self._waiting) == _WAITING_LOW:
                     self._news.notify()
             try:
                 task()

@@ -14,7 +14,7 @@ import struct
 import threading
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from neve.cli.transfer.body import EMPTY, Body, Bytes, Interrupted, Meter
 from neve.client.errors import ClientError, ServerError
@@ -216,7 +216,7 @@ class Wire:
         """One attempt; an `Answer` is a refusal."""
         url = self.transport.url(request.bucket, request.key, request.query)
         parts = urlsplit(url)
-        head = self._head(request, url)
+        head = self._head(request, url, parts)
         sent = _Count(meter)
         connection, kept = self._connection(parts.netloc)
         whole = False
@@ -254,9 +254,8 @@ class Wire:
     def _refusal(reply: Reply, request: Request) -> bytes:
         return b"" if request.method == "HEAD" else reply.read()[:_BODY_OF_REFUSAL_MAX]
 
-    def _head(self, request: Request, url: str) -> bytes:
+    def _head(self, request: Request, url: str, parts: SplitResult) -> bytes:
         """The bytes of the request before its body, signed."""
-        parts = urlsplit(url)
         alias = self.transport.alias
         path, query = parts.path.encode() or b"/", parts.query.encode()
         fields = {name.lower(): value for name, value in request.headers.items()}

@@ -102,6 +102,20 @@ def test_versions(neve: CommandLine, bucket: str, client: Any) -> None:
     assert versions(client, bucket) == []
 
 
+def test_a_version_that_is_not_there(neve: CommandLine, bucket: str, client: Any) -> None:
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    kept = client.put_object(Bucket=bucket, Key="k", Body=b"x")["VersionId"]
+    marker = client.delete_object(Bucket=bucket, Key="k")["VersionId"]
+    wrong = kept[:-1] + ("0" if kept[-1] != "0" else "1")
+    for version in (wrong, "nonsense"):
+        ended = neve.run("rm", "--version-id", version, f"live/{bucket}/k", status=1)
+        assert f"live/{bucket}/k has no version {version}" in ended.stderr
+    assert len(versions(client, bucket)) == 2
+    neve.run("rm", "--version-id", marker, f"live/{bucket}/k")
+    assert versions(client, bucket) == [("k", kept)]
+    neve.run("rm", "--force", "--version-id", wrong, f"live/{bucket}/k")
+
+
 def test_unfinished_uploads(neve: CommandLine, bucket: str, client: Any) -> None:
     client.create_multipart_upload(Bucket=bucket, Key="x/1")
     client.create_multipart_upload(Bucket=bucket, Key="y")

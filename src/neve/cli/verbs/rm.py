@@ -24,7 +24,7 @@ from neve.cli.transfer.pool import Done, Job
 from neve.cli.transfer.results import Planned, Removed, TransferSummary
 from neve.cli.transfers import Transfers
 from neve.client import s3
-from neve.client.errors import ClientError
+from neve.client.errors import ClientError, ServerError
 
 EXAMPLES = """\
 examples:
@@ -138,7 +138,9 @@ def _named(options: argparse.Namespace, engine: Engine, texts: Iterable[str]) ->
         for text in texts:
             try:
                 target = engine.session.remote(text, "key")
-                if not options.stdin and not options.force and not options.version_id:
+                if options.version_id and not options.force:
+                    _check_version(engine, target, options.version_id)
+                elif not options.stdin and not options.force:
                     _check_present(engine, target)
                 yield target
             except UsageError:
@@ -165,6 +167,20 @@ def _check_present(engine: Engine, target: Remote) -> None:
     if below is not None:
         raise UsageError(f"{target} is a folder; remove all in it: -r --force.")
     raise ClientError(f"there is no object {target}.", "NoSuchKey", str(target))
+
+
+def _check_version(engine: Engine, target: Remote, version: str) -> None:
+    """Raises: ClientError when there is no such version; a deletion would not say so."""
+    try:
+        if engine.session.server(target.alias).find(target.bucket, target.key, version) is not None:
+            return
+    except ServerError as error:
+        if error.code == "NoSuchBucket":
+            raise
+        if error.status != 400:
+            return  # A delete marker cannot be read, and some may only delete.
+    sentence = f"{target} has no version {version}; see neve ls --versions."
+    raise ClientError(sentence, "NoSuchVersion", str(target))
 
 
 def _versions_of(options: argparse.Namespace, engine: Engine, place: Remote) -> Iterator[Doomed]:

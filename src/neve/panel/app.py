@@ -26,6 +26,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from neve.client.errors import ClientError, ServerError, Unreachable
+from neve.panel.downloads import Downloads
 from neve.panel.formtext import in_form
 from neve.panel.jobs import Jobs
 from neve.panel.language import LANGUAGES
@@ -59,6 +60,7 @@ class Panel:
         self.settings = settings
         self.sessions = Sessions()
         self.jobs = Jobs()
+        self.downloads = Downloads()
         self.throttle = Throttle()
         self.upstream = Upstream(settings)
         self.refusals = Refusals()

@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import io
 import json
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ import pytest
 from tests.panel.conftest import Visitor
 
 from neve.client.errors import Unreachable
+from neve.panel.downloads import OF_ONE_KEY_MAX
 from neve.panel.pages.objects.archive import _archive, _Stream
 from neve.testing.server import LiveServer
 
@@ -116,6 +118,37 @@ def test_what_may_not_be_listed_is_a_page_that_says_so(visitor: Visitor, s3: Any
     assert answer.status == 303 and answer.headers["location"].startswith("/login")
     _, answer = fetch(visitor, "/zip/not-there")
     assert answer.status == 404
+
+
+def test_one_visitor_makes_a_few_archives_at_once(user: Callable[..., Visitor], s3: Any) -> None:
+    s3.create_bucket(Bucket="heavy")
+    s3.put_object(Bucket="heavy", Key="d/x", Body=bytes(48 << 20))
+    visitor = user("hoarder", "readwrite")
+    other = user("neighbour", "readwrite")
+    held = [begun(visitor, "/zip/heavy?prefix=d/") for _ in range(OF_ONE_KEY_MAX)]
+    assert [answer.status for _, answer in held] == [200] * OF_ONE_KEY_MAX
+    refused, answer = fetch(visitor, "/zip/heavy?prefix=d/")
+    assert answer.status == 429
+    assert "several archives already" in refused.decode()
+    data, answer = fetch(other, "/zip/heavy?prefix=d/")
+    assert answer.status == 200 and len(content(data)["x"]) == 48 << 20
+    for connection, answer in held:
+        answer.close()
+        connection.close()
+    # The server learns that they have gone when it writes.
+    deadline = time.monotonic() + 60
+    while (answer := fetch(visitor, "/zip/heavy?prefix=d/")[1]).status == 429:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert answer.status == 200
+
+
+def begun(visitor: Visitor, path: str) -> tuple[http.client.HTTPConnection, Any]:
+    """A download that is not read further than its head."""
+    connection = http.client.HTTPConnection(visitor.address, timeout=60)
+    cookie = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
+    connection.request("GET", path, headers={"host": visitor.address, "cookie": cookie})
+    return connection, connection.getresponse()
 
 
 def test_zarr_opens_the_archive_of_a_store(

@@ -5,7 +5,7 @@ It is read from S3 as the visitor, one object after the other. What may not be r
 """
 
 import contextlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -54,18 +54,27 @@ class _Stream(StreamingResponse):
     def __init__(self, pieces: Generator[bytes, None, None], headers: dict[str, str]) -> None:
         super().__init__(pieces, headers=headers, media_type="application/zip")
         self._pieces = pieces
+        self.ended: Callable[[], object] | None = None
+        """Called when it is over."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
             self._pieces.close()
+            if self.ended is not None:
+                self.ended()
 
 
 def _answer(visit: Visit, bucket: str, base: str, keys: list[str], prefixes: list[str]) -> Response:
     name = names.last_name(base) if base else bucket
     headers = {"content-disposition": names.disposition(f"{name}.zip")}
-    return _Stream(_archive(visit, bucket, base, keys, prefixes), headers)
+    stream = _Stream(_archive(visit, bucket, base, keys, prefixes), headers)
+    stream.ended = visit.panel.downloads.begin(stream, visit.user, visit.address)
+    if stream.ended is None:
+        message = visit._("You are downloading several archives already: let one of them end.")
+        raise Refused(429, message)
+    return stream
 
 
 def _archive(

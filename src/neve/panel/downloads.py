@@ -15,7 +15,8 @@ class Downloads:
 
     def __init__(self) -> None:
         self._running: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        # Reentrant: a download may become garbage in any line, also in one that holds the lock.
+        self._lock = threading.RLock()
 
     def begin(self, download: object, access_key: str, address: str) -> Callable[[], object] | None:
         """Count a download; return what is to be called at its end, None when it is one too many.

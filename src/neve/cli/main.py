@@ -88,6 +88,9 @@ _LEADING = ("--json", "--quiet", "-q", "--debug", "--no-color", "--insecure")
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    # Closed by who started us: what is said goes nowhere, what is done is done.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
         # A locale that lacks a character of a key is no reason to print none of them.
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -3,7 +3,7 @@
 import argparse
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from typing import Any, Self
 
 from neve.cli.aliases import Aliases, config_folder, mc_file
@@ -98,10 +98,24 @@ def run_verb(module: Any, options: argparse.Namespace) -> int:
     """Run a client's verb, show what it yields, and return the exit status."""
     with Session(options) as session:
         try:
-            results: Iterable[Result] = module.run(options, session)
-            for result in results:
-                session.output.show(result)
+            _show(session, module.run(options, session))
         except NeveError as error:
             session.output.show(failure_of(error))
             return 2 if isinstance(error, UsageError) else 1
         return session.output.status
+
+
+def _show(session: Session, results: Iterable[Result]) -> None:
+    rows = iter(results)
+    try:
+        for row in rows:
+            session.output.show(row)
+    except KeyboardInterrupt as stop:
+        if not isinstance(rows, Generator):
+            raise
+        # It may have come while a row was shown: who makes them has to hear of it, and may tell
+        # what else there is. Once it has ended by itself, this raises at once.
+        session.output.show(rows.throw(stop))
+        for row in rows:
+            session.output.show(row)
+        raise

@@ -7,6 +7,7 @@ import pytest
 
 from neve.cli.transfer.body import Interrupted
 from neve.cli.transfer.pool import AT_PIECES_MAX, WORKERS_FIRST, Done, Job, Pieces, Pool
+from neve.client.errors import ClientError
 from neve.testing.server import wait_until
 
 
@@ -104,3 +105,33 @@ def test_a_job_whose_pieces_were_not_all_done_is_not_finished_as_if_they_were() 
         thread.join(10)
     assert done == [1]
     assert [type(error) for error in errors] == [Interrupted]
+
+
+@pytest.mark.parametrize("allowed", [0, 1, 3])
+def test_a_system_with_few_threads(monkeypatch: pytest.MonkeyPatch, allowed: int) -> None:
+    start, left = threading.Thread.start, [allowed]
+
+    def limited(thread: threading.Thread) -> None:
+        if thread.name == "transfer":
+            left[0] -= 1
+            if left[0] < 0:
+                raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", limited)
+    pool, done = Pool(), list[int]()
+
+    def job(number: int) -> Job:
+        def work(finish: Done) -> None:
+            done.append(number)
+            finish([])
+
+        return Job(str(number), work)
+
+    jobs = [job(number) for number in range(300)]
+    if not allowed:
+        with pytest.raises(ClientError, match="does not let the command start a thread"):
+            list(pool.run(jobs))
+        return
+    assert list(pool.run(jobs)) == []
+    assert sorted(done) == list(range(300))

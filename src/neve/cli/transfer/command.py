@@ -36,6 +36,7 @@ def copy(
             session, options.sources, options.target, options.recursive, version,
             moment_of(options),
         )  # fmt: skip
+        engine.names.several = len(plan.sources) > 1
         arrived: Arrived | None = None
         if action == "move":
             from neve.cli.transfer.moving import remover

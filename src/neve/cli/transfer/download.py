@@ -15,7 +15,7 @@ from neve.cli.target import Local, Remote
 from neve.cli.transfer.attributes import MC_ATTRS, apply_attributes
 from neve.cli.transfer.body import PIECE, Changed
 from neve.cli.transfer.engine import Engine, FileMeter, Pair, open_source
-from neve.cli.transfer.entries import Entry
+from neve.cli.transfer.entries import is_folder
 from neve.cli.transfer.landing import Landing, make_folder
 from neve.cli.transfer.pool import Done, Pieces, failed, goes_on
 from neve.cli.transfer.received import Piece, Received
@@ -50,11 +50,6 @@ def down(engine: Engine, pair: Pair, done: Done) -> None:
     finally:
         meter.end(done=whole)
     done([result])
-
-
-def is_folder(entry: Entry) -> bool:
-    """Whether an object only says that there is a folder."""
-    return isinstance(entry.place, Remote) and entry.place.key.endswith("/") and not entry.size
 
 
 _ASK = {"x-amz-checksum-mode": "ENABLED"}

@@ -17,7 +17,7 @@ from neve.cli.session import Session
 from neve.cli.target import Local, Remote
 from neve.cli.transfer.attributes import parse_attributes, parse_tags
 from neve.cli.transfer.body import Meter
-from neve.cli.transfer.entries import Entry
+from neve.cli.transfer.entries import Entry, is_folder
 from neve.cli.transfer.journal import Uploads
 from neve.cli.transfer.landing import SUFFIX, Names
 from neve.cli.transfer.meter import Limit
@@ -132,7 +132,7 @@ class Engine:
         self.memory = Memory(MEMORY_BYTES)
         self._up = Limit(_rate(options.limit_upload))
         self._down = Limit(_rate(options.limit_download))
-        self._names = Names()
+        self.names = Names()
         self._wires: dict[str, Wire] = {}
         self._lock = threading.Lock()
         self._warnings: list[Result] = []
@@ -184,6 +184,8 @@ class Engine:
             yield from self._told()
         except KeyboardInterrupt:
             self.pool.stop()
+            for result in self.pool.left():
+                yield self._counted(result)
             self.session.output.note(self._how_to_go_on())
             raise
         finally:
@@ -211,13 +213,14 @@ class Engine:
         if self.settings.dry_run:
             planned = Planned(self.settings.action, entry.label, str(target), entry.size)
             return Job(entry.label, lambda done: done([planned]))
-
-        if isinstance(target, Local):
-            try:
-                self._names.check(target.path)
-            except ClientError as error:
-                failure = failed(error, entry.label)
-                return Job(entry.label, lambda done: done([failure]))
+        try:
+            if isinstance(target, Remote):
+                self.names.check_object(str(target), entry.label)
+            elif not is_folder(entry):
+                self.names.check_file(target.path, entry.label)
+        except ClientError as error:
+            failure = failed(error, entry.label)
+            return Job(entry.label, lambda done: done([failure]))
 
         def run(done: Done) -> None:
             def finish(results: Iterable[Result]) -> None:

@@ -188,3 +188,8 @@ def _absent(server: s3.S3, source: Remote) -> ClientError:
     if below is not None:
         return UsageError(f"{source} is a folder; with all in it: -r.")
     return ClientError(f"there is no object {source}.", "NoSuchKey", str(source))
+
+
+def is_folder(entry: Entry) -> bool:
+    """Whether an object only says that there is a folder."""
+    return isinstance(entry.place, Remote) and entry.place.key.endswith("/") and not entry.size

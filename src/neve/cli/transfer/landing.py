@@ -6,6 +6,8 @@ the same each time, so that what a killed process has left is gone on with or wr
 next; no file of another name is ever written under a hidden one.
 """
 
+import contextlib
+import errno
 import fcntl
 import os
 import stat
@@ -18,6 +20,7 @@ from neve.client.errors import ClientError
 SUFFIX = ".neve-part"
 _NAME_BYTES_MAX = 255
 _RESERVE_FROM = 1 << 20
+_NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 _WRITE_BYTES = 1 << 18
 """At once. A write has the page cache allocate blocks of its size; those of 1 MiB a virtual machine
 that gives free memory back to its host has to get from there: 8 s for 2 GiB instead of 0.5."""
@@ -43,22 +46,47 @@ def path_of(folder: str, name: str) -> str:
 
 
 class Names:
-    """The names of files that a run writes: on some file systems two keys are one file."""
+    """What a run writes to: two sources may have one target, and on some file systems two names.
+
+    Sources that follow each other as keys do are told apart by remembering few of them: what a name
+    begins with. `several` sources named by the user have no such order, and all are remembered.
+    """
 
     def __init__(self) -> None:
+        self.several = False
         self._folds: bool | None = None
-        self._seen: dict[str, str] = {}
+        self._seen: dict[str, tuple[str, str]] = {}
+        self._above: list[tuple[str, str]] = []
 
-    def check(self, path: str) -> None:
+    def check_file(self, path: str, source: str) -> None:
         """Take note of a file. Raises: ClientError when it would be written over another."""
         if self._folds is None:
             self._folds = folds_case(os.path.dirname(path) or ".")
-        if not self._folds:
+        if self._folds or self.several:
+            self._check(path.casefold() if self._folds else path, path, source)
             return
-        first = self._seen.setdefault(path.casefold(), path)
-        if first != path:
-            sentence = f"{path} and {first} are one file here: names do not differ by case."
-            raise ClientError(sentence, "BadName", path)
+        while self._above and not path.startswith(self._above[-1][0]):
+            self._above.pop()
+        if not self._above or self._above[-1][0] != path:
+            self._above.append((path, source))
+        _tell_apart(self._above[-1], path, source)
+
+    def check_object(self, target: str, source: str) -> None:
+        """Take note of an object. Raises: ClientError as `check_file`."""
+        if self.several:
+            self._check(target, target, source)
+
+    def _check(self, name: str, target: str, source: str) -> None:
+        _tell_apart(self._seen.setdefault(name, (target, source)), target, source)
+
+
+def _tell_apart(first: tuple[str, str], target: str, source: str) -> None:
+    if first[0] != target:
+        sentence = f"{target} and {first[0]} are one file here: names do not differ by case."
+        raise ClientError(sentence, "BadName", target)
+    if first[1] != source:
+        sentence = f"{source} and {first[1]} cannot both be {target}: only the first is."
+        raise ClientError(sentence, "BadName", source)
 
 
 def folds_case(folder: str) -> bool:
@@ -104,19 +132,35 @@ class Landing:
         while True:
             file = os.open(self._temporary, flags, 0o666)
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
+                if self._made_ready(file):
+                    return file
+            except BaseException:
                 os.close(file)
-                sentence = (
-                    f"{self.path} is being written already, for another key or by another process."
-                )
-                raise ClientError(sentence, "Busy", self.path) from error
-            found = os.fstat(file)
-            if _is_at(found, self._temporary):
-                if found.st_size and not self._goes_on:
-                    os.ftruncate(file, 0)
-                return file
+                raise
             os.close(file)  # Another process gave it its name just now: it is not ours.
+
+    def _made_ready(self, file: int) -> bool:
+        """Lock and empty the file; return whether it still has its name."""
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            sentence = (
+                f"{self.path} is being written already, for another key or by another process."
+            )
+            raise ClientError(sentence, "Busy", self.path) from error
+        except OSError as error:
+            # Lustre mounted without flock, say: then nobody guards against a second writer.
+            if error.errno not in _NO_LOCKS:
+                raise
+        found = os.fstat(file)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            sentence = f"{self._temporary} is no leftover of a download; remove it."
+            raise ClientError(sentence, "SpecialFile", self.path)
+        if not _is_at(found, self._temporary):
+            return False
+        if found.st_size and not self._goes_on:
+            os.ftruncate(file, 0)
+        return True
 
     def write(self, data: bytes | memoryview, position: int) -> None:
         """Write all bytes at the position."""
@@ -152,10 +196,9 @@ class Landing:
         if self.file < 0:
             return
         if not self._committed and not keep:
-            try:
+            # Its folder may have been removed under us, or become one that is only read.
+            with contextlib.suppress(OSError):
                 os.unlink(self._temporary)
-            except FileNotFoundError:
-                pass  # Its folder was removed under us.
         os.close(self.file)
         self.file = -1
 

@@ -17,9 +17,8 @@ from typing import NamedTuple
 from neve.cli.output import Failure, Result
 from neve.cli.target import Local, Remote
 from neve.cli.transfer.deleting import Doomed, delete_jobs
-from neve.cli.transfer.download import is_folder
 from neve.cli.transfer.engine import Engine, Pair
-from neve.cli.transfer.entries import Entry, Warn, local_entries, remote_entries
+from neve.cli.transfer.entries import Entry, Warn, is_folder, local_entries, remote_entries
 from neve.cli.transfer.filters import Filter
 from neve.cli.transfer.journal import MirrorJournal
 from neve.cli.transfer.plan import place_of

@@ -33,7 +33,8 @@ _WAITING_MAX, _WAITING_LOW = 128, 64
 """Jobs that wait, and how few there are when more are asked for."""
 _TELL_S = 0.1
 """How long a result may wait to be told."""
-_JOIN_S = 10.0
+_JOIN_S = 3.0
+"""How long threads get to give up what they do, all together: one that connects cannot be woken."""
 _HOPELESS = (
     "Refused", "UnknownHost", "Certificate", "InvalidAccessKeyId", "SignatureDoesNotMatch",
     "ExpiredToken", "NoSuchBucket", "DiskFull", "RequestTimeTooSkewed", "NotS3",
@@ -125,8 +126,13 @@ class Pool:
             self._work.notify_all()
             self._news.notify_all()
         self.wake()
+        until = time.monotonic() + _JOIN_S
         for thread in self._threads:
-            thread.join(_JOIN_S)
+            thread.join(max(0.0, until - time.monotonic()))
+
+    def left(self) -> Iterator[Result]:
+        """Return what has not been told of a run that was stopped."""
+        return self._drain()
 
     def _full(self) -> bool:
         """Wait until there is room for many jobs, or something may be told; return whether not yet.
@@ -194,8 +200,15 @@ class Pool:
         wanted = min(self._allowed, self._at_work + len(self._waiting) + len(self._urgent))
         while len(self._threads) < wanted:
             thread = threading.Thread(target=self._serve, daemon=True, name="transfer")
+            try:
+                thread.start()
+            except RuntimeError as error:
+                if not self._threads:
+                    sentence = "this system does not let the command start a thread (see ulimit)."
+                    raise ClientError(sentence, "NoThreads") from error
+                self.most = self._allowed = len(self._threads)
+                return
             self._threads.append(thread)
-            thread.start()
 
     def _serve(self) -> None:
         while True:

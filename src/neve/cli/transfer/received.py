@@ -107,7 +107,7 @@ class Received:
             while (row := _line(stream.readline(1 << 10))) is not None:
                 try:
                     piece = Piece(*map(int, row))
-                except (TypeError, ValueError):
+                except (TypeError, ValueError, OverflowError):
                     break
                 # The last word on a piece holds: it may have been fetched again.
                 found[piece.start] = piece
@@ -122,7 +122,7 @@ def _line(data: bytes) -> list[Any] | None:
         return None
     try:
         found = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, list) else None
 

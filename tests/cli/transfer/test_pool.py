@@ -5,8 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
+from neve.cli.output import Failure
 from neve.cli.transfer.body import Interrupted
 from neve.cli.transfer.pool import AT_PIECES_MAX, WORKERS_FIRST, Done, Job, Pieces, Pool
+from neve.cli.transfer.results import Copied
 from neve.client.errors import ClientError
 from neve.testing.server import wait_until
 
@@ -135,3 +137,23 @@ def test_a_system_with_few_threads(monkeypatch: pytest.MonkeyPatch, allowed: int
         return
     assert list(pool.run(jobs)) == []
     assert sorted(done) == list(range(300))
+
+
+def test_what_is_said_beside_a_result_is_told_when_all_is_hopeless() -> None:
+    gate = threading.Event()
+
+    def hopeless(finish: Done) -> None:
+        finish([Failure("nothing listens.", "Refused", "a")])
+        gate.set()
+
+    def copied(finish: Done) -> None:
+        assert gate.wait(30)
+        finish([Copied("b", "t", 1), Failure("b stays.", "Refused", "b")])
+
+    def failing(finish: Done) -> None:
+        assert gate.wait(30)
+        finish([Failure("nothing listens.", "Refused", "c")])
+
+    jobs = [Job("c", failing), Job("b", copied), Job("a", hopeless)]
+    told = [result.target for result in Pool().run(jobs) if isinstance(result, Failure)]
+    assert sorted(told) == ["a", "b"]

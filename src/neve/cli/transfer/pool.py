@@ -174,7 +174,10 @@ class Pool:
             self._moved += OBJECT_WEIGHT
             for result in found:
                 if isinstance(result, Failure):
-                    if self.hopeless is not None or result.code == "Interrupted":
+                    # One that stands beside a result says more of it: the copy is there, and the
+                    # source stays.
+                    alone = len(found) == 1
+                    if (self.hopeless is not None and alone) or result.code == "Interrupted":
                         continue
                     if result.code in _HOPELESS:
                         self.hopeless = result

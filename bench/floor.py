@@ -226,8 +226,11 @@ def running(stage: str, workers: int) -> Iterator[Target]:
         for worker in range(workers):
             child = os.fork()
             if not child:
-                uvloop.install()
-                asyncio.run(serve(stage, port, folder, worker))
+                try:
+                    uvloop.install()
+                    asyncio.run(serve(stage, port, folder, worker))
+                finally:
+                    os._exit(1)  # Never on into what the parent does.
             children.append(child)
         try:
             _wait_until_ready(port)
@@ -285,10 +288,10 @@ def main() -> int:
     for workers in map(int, chosen.workers.split(",")):
         for stage in STAGES:
             with running(stage, workers) as target:
-                measure(target, operations, options, partial(told, f"{stage}, {workers} processes"))
+                measure(target, operations, options, partial(told, f"{stage}, {workers} × process"))
     for workers in map(int, chosen.workers.split(",")):
         with neve.running(["--workers", str(workers)]) as target:
-            measure(target, operations, options, partial(told, f"Neve, {workers} workers"))
+            measure(target, operations, options, partial(told, f"Neve, {workers} × worker"))
     return 0
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from neve.cli.transfer.landing import Landing, Names
+from neve.cli.transfer.received import Received
 from neve.client.errors import ClientError
 from neve.testing.cli import CommandLine
 from neve.testing.server import wait_until
@@ -156,3 +157,16 @@ def test_a_closed_output_is_no_obstacle(neve: CommandLine, bucket: str, client: 
     words = f"{sys.executable} -m neve cp live/{bucket}/k k >&-"
     assert subprocess.run(words, shell=True, cwd=neve.folder, env=neve.environment).returncode == 0
     assert (neve.folder / "k").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("line", [b"[1e999,1,1]\n", b"[" * 1000 + b"\n", b'["a",1,1]\n', b"{}\n"])
+def test_crafted_lines_of_a_part_file_count_as_nothing(tmp_path: Path, line: bytes) -> None:
+    part = tmp_path / ".k.neve-part"
+    head = json.dumps([1, "state", "crc32c"]).encode() + b"\n"
+    for what in (line, head + line):
+        part.write_bytes(b"x" * 100 + what)
+        file = os.open(part, os.O_RDWR)
+        try:
+            assert Received(file, 100, "state", "crc32c").pieces == []
+        finally:
+            os.close(file)

@@ -184,7 +184,7 @@ class Engine:
             yield from self._told()
         except KeyboardInterrupt:
             self.pool.stop()
-            for result in self.pool.left():
+            for result in self.pool.drain():
                 yield self._counted(result)
             self.session.output.note(self._how_to_go_on())
             raise

@@ -85,7 +85,7 @@ def _tell_apart(first: tuple[str, str], target: str, source: str) -> None:
         sentence = f"{target} and {first[0]} are one file here: names do not differ by case."
         raise ClientError(sentence, "BadName", target)
     if first[1] != source:
-        sentence = f"{source} and {first[1]} cannot both be {target}: only the first is."
+        sentence = f"{source} and {first[1]} cannot both be {target}: the former stays out."
         raise ClientError(sentence, "BadName", source)
 
 

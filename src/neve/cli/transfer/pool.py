@@ -85,13 +85,13 @@ class Pool:
         try:
             for job in jobs:
                 while self._full():
-                    yield from self._drain()
+                    yield from self.drain()
                 if not self._submit(job):
                     break
-                yield from self._drain()
+                yield from self.drain()
             while self._wait():
-                yield from self._drain()
-            yield from self._drain()
+                yield from self.drain()
+            yield from self.drain()
         finally:
             self.stop()
 
@@ -130,9 +130,10 @@ class Pool:
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
 
-    def left(self) -> Iterator[Result]:
-        """Return what has not been told of a run that was stopped."""
-        return self._drain()
+    def drain(self) -> Iterator[Result]:
+        """Yield what has not been told; also of a run that was stopped."""
+        while self._results:
+            yield self._results.popleft()
 
     def _full(self) -> bool:
         """Wait until there is room for many jobs, or something may be told; return whether not yet.
@@ -186,10 +187,6 @@ class Pool:
                 self._results.append(result)
             if not self._open or self.hopeless:
                 self._news.notify()
-
-    def _drain(self) -> Iterator[Result]:
-        while self._results:
-            yield self._results.popleft()
 
     def _wait(self) -> bool:
         """Wait until all is done or something may be told; return whether jobs are under way."""

@@ -2,13 +2,16 @@
 
 import hashlib
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from neve.client.buckets import Limits, Retention
 from neve.client.errors import ClientError, Unreachable, UsageError
 from neve.client.units import parse_size
 from neve.panel.formtext import from_form
 from neve.panel.visit import Visit
+
+T = TypeVar("T")
 
 
 class Wrong(Exception):
@@ -119,6 +122,27 @@ def json_of(visit: Visit, text: str) -> Any:
                 why=error.msg,
             )
         ) from error
+
+
+def rules_in(visit: Visit, parse: Callable[[bytes, str], list[T]], problem: str) -> list[T]:
+    """Return the rules of the field `document`, JSON or S3's XML; `problem`: it has none."""
+    text = raw(visit, "document")
+    if not text.strip():
+        return []
+    if not text.lstrip().startswith("<"):
+        json_of(visit, text)
+    try:
+        return parse(text.encode(), "the document")
+    except UsageError as error:
+        raise Wrong(problem) from error
+
+
+def place_in(visit: Visit, marks: list[str]) -> int:
+    """Return which rule a form is about, as long as it is what its page showed."""
+    place = number(visit, "place", 0)
+    if place is None or place >= len(marks) or marks[place] != visit.field("mark"):
+        raise Wrong(visit._("The rules have changed meanwhile: look again."))
+    return place
 
 
 def shown_size(value: int | None) -> str:

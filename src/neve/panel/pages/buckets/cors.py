@@ -6,10 +6,18 @@ from typing import Any
 from starlette.responses import Response
 
 from neve.client import cors
-from neve.client.errors import UsageError
 from neve.client.s3 import S3
 from neve.client.xml import parse
-from neve.panel.pages.buckets._forms import PROBLEMS, Wrong, json_of, mark_of, number, raw, reason
+from neve.panel.pages.buckets._forms import (
+    PROBLEMS,
+    Wrong,
+    mark_of,
+    number,
+    place_in,
+    raw,
+    reason,
+    rules_in,
+)
 from neve.panel.pages.buckets._settings import bucket_of, page, path_of
 from neve.panel.routing import get, post
 from neve.panel.visit import Visit
@@ -52,12 +60,11 @@ def _changed(visit: Visit, rules: Rules) -> Rules:
         ready = cors.PRESETS["web-viewers"]
         return [*(rule for rule in rules if rule.get("ID") != ready[0]["ID"]), *ready]
     if what == "remove":
-        place = number(visit, "place", 0)
-        if place is None or place >= len(rules) or mark_of(rules[place]) != visit.field("mark"):
-            raise Wrong(visit._("The rules have changed meanwhile: look again."))
+        place = place_in(visit, [mark_of(rule) for rule in rules])
         return rules[:place] + rules[place + 1 :]
     if what == "document":
-        return _document(visit)
+        problem = visit._("This holds no CORS rules: write CORSRules as JSON, or S3's XML.")
+        return rules_in(visit, cors.parse_rules, problem)
     return [*rules, _rule(visit)]
 
 
@@ -75,20 +82,6 @@ def _rule(visit: Visit) -> dict[str, Any]:
         "ExposeHeaders": ready["ExposeHeaders"],
     }
     return rule | ({"MaxAgeSeconds": age} if age is not None else {})
-
-
-def _document(visit: Visit) -> Rules:
-    text = raw(visit, "document")
-    if not text.strip():
-        return []
-    if not text.lstrip().startswith("<"):
-        json_of(visit, text)
-    try:
-        return cors.parse_rules(text.encode(), "the document")
-    except UsageError as error:
-        raise Wrong(
-            visit._("This holds no CORS rules: write CORSRules as JSON, or S3's XML.")
-        ) from error
 
 
 def _show(visit: Visit, problem: str = "", status: int = 200) -> Response:

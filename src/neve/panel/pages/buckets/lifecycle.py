@@ -9,19 +9,19 @@ from xml.etree.ElementTree import Element, SubElement
 from starlette.responses import Response
 
 from neve.client import lifecycle
-from neve.client.errors import UsageError
 from neve.client.lifecycle import Filter
 from neve.panel.formtext import in_form
 from neve.panel.pages.buckets._forms import (
     PROBLEMS,
     Wrong,
-    json_of,
     lines,
     mark_of,
     number,
+    place_in,
     prefix_in,
     raw,
     reason,
+    rules_in,
     shown_size,
     size,
 )
@@ -66,7 +66,8 @@ def change(visit: Visit) -> Response:
 def _changed(visit: Visit, rules: list[Element]) -> list[Element]:
     what = visit.field("what")
     if what == "document":
-        return _document(visit)
+        problem = visit._("This holds no lifecycle rules: write Rules as JSON, or S3's XML.")
+        return rules_in(visit, lifecycle.of_plain, problem)
     rule = _chosen(visit, rules)
     if what == "remove" and rule is not None:
         rules.remove(rule)
@@ -84,13 +85,9 @@ def _changed(visit: Visit, rules: list[Element]) -> list[Element]:
 
 def _chosen(visit: Visit, rules: list[Element]) -> Element | None:
     """Return the rule that a form is about, as long as it is what its page showed."""
-    seen = visit.field("mark")
-    if not seen:
+    if not visit.field("mark"):
         return None
-    place = number(visit, "place", 0)
-    if place is None or place >= len(rules) or mark_of(ElementTree.tostring(rules[place])) != seen:
-        raise Wrong(visit._("The rules have changed meanwhile: look again."))
-    return rules[place]
+    return rules[place_in(visit, [mark_of(ElementTree.tostring(rule)) for rule in rules])]
 
 
 def _fill(visit: Visit, rule: Element) -> None:
@@ -137,20 +134,6 @@ def _set_status(rule: Element, enabled: bool) -> None:
     if status is None:
         status = SubElement(rule, "Status")
     status.text = "Enabled" if enabled else "Disabled"
-
-
-def _document(visit: Visit) -> list[Element]:
-    text = raw(visit, "document")
-    if not text.strip():
-        return []
-    if not text.lstrip().startswith("<"):
-        json_of(visit, text)
-    try:
-        return lifecycle.of_plain(text.encode(), "the document")
-    except UsageError as error:
-        raise Wrong(
-            visit._("This holds no lifecycle rules: write Rules as JSON, or S3's XML.")
-        ) from error
 
 
 def _show(visit: Visit, problem: str = "", status: int = 200) -> Response:
